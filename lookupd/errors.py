@@ -1,0 +1,192 @@
+"""Everything that can go wrong, by the fact that went wrong.
+
+LookupdError
+|-- ConfigError              the files are wrong: every mistake at once
+|-- PluginError              a plugin cannot be used
+|   |-- PluginMissing        nothing is installed under this name
+|   `-- PluginBroken         it cannot be imported, or its load failed
+|-- SourceError              a directory could not be asked (never: "not there")
+|   |-- SourceTimeout        no reply within the deadline
+|   |-- SourceFailed         the back-end raised something of its own
+|   |-- SourceClosed         the source is not loaded
+|   |-- SourceBusy           all of its own threads are taken
+|   `-- CursorExpired        changes since this cursor are no longer known: list everything
+|-- SyncError                a run did not change the index
+|   |-- SourceShrank         it would have removed too much: held
+|   |-- SyncRunning          another process pulls this source
+|   `-- NothingPulled        the source cannot be listed
+|-- DataError                a data file cannot be used
+|   |-- DataNewer            written by a newer lookupd
+|   `-- DataDamaged          not a database, or not ours
+|-- AuthError                who asks is not known, or may not ask this
+|   |-- TokenUnknown         no such token
+|   `-- NotPermitted         the token does not reach this far
+`-- QuestionError            what was asked makes no sense here
+    |-- UnknownProfile
+    |-- UnknownSource
+    `-- QuestionTooLarge
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+
+class LookupdError(Exception):
+    """The root: a message has subject, fact and remedy."""
+
+
+class ConfigError(LookupdError):
+    """The configuration is wrong; `mistakes` holds one line for each, with file and key."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+class PluginError(LookupdError):
+    """A plugin cannot be used; the rest of the daemon runs on."""
+
+
+class PluginMissing(PluginError):
+    """No installed distribution offers a plugin of this name."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"no {kind} is installed under the name {name!r} (installed: {', '.join(known) or 'none'}; "
+            f"install the distribution that has it in its entry points 'lookupd.{kind}s')"
+        )
+
+
+class PluginBroken(PluginError):
+    """A plugin is installed, but cannot be imported or does not load."""
+
+
+class SourceError(LookupdError):
+    """A directory could not be asked. Back-ends raise it, with the reason; absence is not an error."""
+
+
+class SourceTimeout(SourceError):
+    """A source did not reply within its deadline."""
+
+    def __init__(self, source: str, timeout: timedelta) -> None:
+        super().__init__(f"source {source!r} did not reply within {timeout.total_seconds() * 1000:.0f} ms")
+
+
+class SourceFailed(SourceError):
+    """A back-end raised something of its own; the original error is the cause."""
+
+    def __init__(self, source: str, method: str, error: BaseException) -> None:
+        detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        super().__init__(f"source {source!r} failed in {method}: {detail}")
+
+
+class SourceClosed(SourceError):
+    """A source is not loaded, so it cannot be asked."""
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(f"source {source!r} is not loaded: {reason}")
+
+
+class SourceBusy(SourceError):
+    """Every thread of a source is taken by a question that has not come back."""
+
+    def __init__(self, source: str, waiting: int) -> None:
+        super().__init__(f"source {source!r} has {waiting} questions waiting for it already")
+
+
+class CursorExpired(SourceError):
+    """A directory no longer knows what changed since a cursor; everything must be listed."""
+
+
+class SyncError(LookupdError):
+    """A sync run did not change the index; the old contacts stay."""
+
+
+class SourceShrank(SyncError):
+    """A source suddenly lists far fewer contacts than before; the run is held."""
+
+    def __init__(self, source: str, *, before: int, after: int) -> None:
+        super().__init__(
+            f"source {source!r} fell from {before} contacts to {after}; kept the old ones "
+            f"(accept with: lookupd sync {source} --accept-loss)"
+        )
+
+
+class SyncRunning(SyncError):
+    """Another process pulls the same source at this moment."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(f"source {source!r} is being synced by another process; try again when it is done")
+
+
+class NothingPulled(SyncError):
+    """A source offers no way to list its contacts."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(
+            f"source {source!r} cannot be listed: its back-end has neither list_all nor search "
+            f"(set sync: false to ask it live only)"
+        )
+
+
+class DataError(LookupdError):
+    """A data file cannot be used."""
+
+
+class DataNewer(DataError):
+    """A data file was written by a newer lookupd."""
+
+    def __init__(self, file: str, version: int, known: int) -> None:
+        super().__init__(
+            f"{file}: has format {version}, this lookupd knows up to {known}; "
+            f"run the newer lookupd, or move the file away"
+        )
+
+
+class DataDamaged(DataError):
+    """A data file is not a database, or not one of ours."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file}: damaged ({reason}); move it away, or restore a backup")
+
+
+class AuthError(LookupdError):
+    """The one who asks is not known, or may not ask this."""
+
+
+class TokenUnknown(AuthError):
+    """The token is missing, unknown or revoked."""
+
+
+class NotPermitted(AuthError):
+    """The token is known, but its scopes or its tenant do not reach this far."""
+
+
+class QuestionError(LookupdError):
+    """What was asked makes no sense here."""
+
+
+class UnknownProfile(QuestionError):
+    """No profile of this name exists in the tenant."""
+
+    def __init__(self, profile: str) -> None:
+        super().__init__(
+            f"no profile is called {profile!r} in this tenant (see 'profiles' in the configuration)"
+        )
+        self.profile = profile
+
+
+class UnknownSource(QuestionError):
+    """No source of this name is configured."""
+
+    def __init__(self, source: str, known: Sequence[str]) -> None:
+        super().__init__(f"no source is called {source!r} (configured: {', '.join(known) or 'none'})")
+
+
+class QuestionTooLarge(QuestionError):
+    """A question is longer than what any directory could mean."""

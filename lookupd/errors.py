@@ -95,8 +95,8 @@ class SourceClosed(SourceError):
 class SourceBusy(SourceError):
     """Every thread of a source is taken by a question that has not come back."""
 
-    def __init__(self, source: str, waiting: int) -> None:
-        super().__init__(f"source {source!r} has {waiting} questions waiting for it already")
+    def __init__(self, source: str) -> None:
+        super().__init__(f"source {source!r} has too many questions waiting for it (see live.threads)")
 
 
 class CursorExpired(SourceError):
@@ -110,9 +110,9 @@ class SyncError(LookupdError):
 class SourceShrank(SyncError):
     """A source suddenly lists far fewer contacts than before; the run is held."""
 
-    def __init__(self, source: str, *, before: int, after: int) -> None:
+    def __init__(self, source: str, *, removed: int, before: int) -> None:
         super().__init__(
-            f"source {source!r} fell from {before} contacts to {after}; kept the old ones "
+            f"source {source!r} would lose {removed} of its {before} contacts; kept the old ones "
             f"(accept with: lookupd sync {source} --accept-loss)"
         )
 

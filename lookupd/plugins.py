@@ -74,6 +74,11 @@ class BaseSourcePlugin(ABC):
 
     #: the settings this back-end takes, or None to take anything
     config_model: ClassVar[type[BaseModel] | None] = None
+    #: whether what the directory says depends on who asks; if not, answers are shared between callers
+    depends_on_caller: ClassVar[bool] = True
+    #: whether a synced source of this kind is also asked live, unless its `live` section says so: False where
+    #: the index is as good
+    asks_live_when_synced: ClassVar[bool] = True
     #: the source's name and its back-end's name, set before `load`
     name: str
     backend: str
@@ -161,8 +166,15 @@ class ServiceArgs(TypedDict):
 
     #: the whole configuration, secrets masked
     config: dict[str, Any]
-    #: the sources, by name
+    #: the sources, by name (where tenants share a name, the first configured)
     sources: Mapping[str, Any]
+    #: every source of every tenant
+    all_sources: Any
+    #: the profiles, with their sources
+    profiles: Any
+    #: the installed plugins, and why some do not run: "kind name" -> reason
+    loader: Any
+    broken_plugins: Mapping[str, str]
     #: reads the synced contacts
     index: Any
     #: asks the sources now
@@ -185,8 +197,11 @@ class BaseServicePlugin(ABC):
 class RestApi(Protocol):
     """How a view offers resources; see `lookupd.rest`."""
 
-    def add_resource(self, resource_class: type, *paths: str) -> None:
-        """Serve a class whose get/post/put/delete methods take the path's variables as keywords."""
+    def add_resource(self, resource_class: Callable[[], object], *paths: str) -> None:
+        """Serve a class whose get/post/put/delete methods take the path's variables as keywords.
+
+        It is called once, without arguments, to make the resource.
+        """
         ...
 
 

@@ -1,0 +1,1 @@
+"""The built-in back-ends, one for each kind of directory; they import what a stranger's would."""

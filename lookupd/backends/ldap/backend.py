@@ -1,0 +1,133 @@
+"""The questions of the contract, asked of an LDAP directory."""
+
+from __future__ import annotations
+
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from lookupd import BaseSourcePlugin, QueryArgs, Row, SourceArgs, SourceError
+from lookupd.backends.ldap.connection import Connection, Entry, Found, Query
+from lookupd.backends.ldap.entry import Columns, EntryReader
+from lookupd.backends.ldap.filter import Filters
+from lookupd.backends.ldap.pool import Pool
+from lookupd.backends.ldap.settings import Settings
+
+T = TypeVar("T")
+
+_CHUNK = 50  # numbers or ids in one filter; servers bound its length
+
+
+class LdapBackend(BaseSourcePlugin):
+    """Asks an LDAP directory; several threads may ask at once, each with a connection of its own."""
+
+    config_model = Settings
+
+    def load(self, args: SourceArgs, /) -> None:
+        settings = Settings.model_validate(args["config"])
+        self._columns = Columns(settings)
+        self._first_matched = settings.first_matched_columns
+        self._filters = Filters(
+            custom=settings.ldap_custom_filter,
+            searched_columns=settings.searched_columns,
+            first_matched_columns=settings.first_matched_columns,
+            unique_column=settings.unique_column,
+        )
+        self._list_filter = settings.ldap_list_filter or self._filters.everything()
+        self._name = str(args["config"].get("name") or settings.ldap_uri)
+        folder = Path(args["main_config"].get("config_dir") or Path.cwd())
+        self._pool = Pool(settings, folder / settings.ldap_ca_file if settings.ldap_ca_file else None)
+
+    def unload(self) -> None:
+        self._pool.close()
+
+    def search(self, term: str, _: QueryArgs, /) -> Sequence[Row]:
+        filter_ = self._filters.search(term)
+        return self._rows(self._found([filter_]).entries) if filter_ else []
+
+    def first_match(self, exten: str, _: QueryArgs, /) -> Row | None:
+        filter_ = self._filters.match([exten]) if _comparable(exten) else None
+        if not filter_:
+            return None
+        entries = self._found([filter_]).entries
+        return self._rows(_in_order(entries)[:1])[0] if entries else None
+
+    def match_all(self, extens: Sequence[str], _: QueryArgs, /) -> Mapping[str, Row]:
+        asked = [exten for exten in dict.fromkeys(extens) if _comparable(exten)]
+        filters = [self._filters.match(chunk) for chunk in _chunks(asked)]
+        found = self._found([filter_ for filter_ in filters if filter_])
+        by_number = self._by_number(_in_order(found.entries))
+        rows = {exten: by_number[_comparable(exten)] for exten in asked if _comparable(exten) in by_number}
+        if found.is_cut and not rows:
+            # What was asked may be in the part that the server kept back.
+            raise SourceError(
+                f"{self._name}: the server's size limit kept back entries with these numbers; "
+                f"raise it for the login of this source"
+            )
+        return rows
+
+    def list(self, uids: Sequence[str], _: QueryArgs, /) -> Sequence[Row]:
+        values = [self._columns.id_value(uid) for uid in dict.fromkeys(uids)]
+        chunks = _chunks([value for value in values if value is not None])
+        filters = [self._filters.ids(chunk) for chunk in chunks]
+        found = self._found([filter_ for filter_ in filters if filter_])
+        if found.is_cut:
+            raise SourceError(
+                f"{self._name}: the server's size limit is below {_CHUNK}; raise it for this login"
+            )
+        return self._rows(found.entries)
+
+    def list_all(self) -> Iterator[Row]:
+        """Every row, a page of entries in memory at a time."""
+        reader = EntryReader(self._columns, self._name)
+        query = Query(filter=self._list_filter, attributes=self._columns.requested)
+        with self._pool.own() as connection:
+            for page in connection.pages(query):
+                for dn, attributes in page:
+                    yield reader.row(dn, attributes)
+
+    def _found(self, filters: Sequence[str]) -> Found:
+        """What any of these filters finds, each entry once; nothing is asked for no filter."""
+        if not filters:
+            return Found(entries=[])
+
+        def ask(connection: Connection) -> Sequence[Found]:
+            queries = [Query(filter=text, attributes=self._columns.requested) for text in filters]
+            return [connection.find(query) for query in queries]
+
+        parts = self._pool.ask(ask)
+        entries = {entry[0]: entry for part in parts for entry in part.entries}
+        return Found(entries=list(entries.values()), is_cut=any(part.is_cut for part in parts))
+
+    def _rows(self, entries: Iterable[Entry]) -> Sequence[Row]:
+        reader = EntryReader(self._columns, self._name)
+        return [reader.row(dn, attributes) for dn, attributes in entries]
+
+    def _by_number(self, entries: Iterable[Entry]) -> Mapping[str, Row]:
+        """Every number of the entries -> the row of the first that has it."""
+        found: dict[str, Row] = {}
+        for row in self._rows(entries):
+            for number in self._numbers(row):
+                found.setdefault(_comparable(number), row)
+        return found
+
+    def _numbers(self, row: Row) -> Iterator[str]:
+        for column in self._first_matched:
+            value = row.get(column)
+            if isinstance(value, str):
+                yield from getattr(value, "all", (value,))
+
+
+def _in_order(entries: Iterable[Entry]) -> Sequence[Entry]:
+    """By their DN: who shares a number is always answered with the same one."""
+    return sorted(entries, key=lambda entry: entry[0].lower())
+
+
+def _comparable(number: str) -> str:
+    """As directories compare numbers: neither case, blanks nor hyphens count (RFC 4517, 4.2.29)."""
+    return "".join(number.split()).replace("-", "").casefold()
+
+
+def _chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + _CHUNK] for start in range(0, len(values), _CHUNK))

@@ -1,0 +1,292 @@
+"""One connection to an LDAP server: every wait on the network has an end, and python-ldap stays in here.
+
+Used by one thread at a time. Errors are python-ldap's and the operating system's; `failure` says them for people.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+from urllib.parse import urlsplit
+
+import ldap
+from ldap.controls import SimplePagedResultsControl
+
+from lookupd import SourceError
+from lookupd.backends.ldap.settings import Settings
+
+Entry: TypeAlias = tuple[str, Mapping[str, Sequence[bytes]]]
+
+_SCOPES = {"subtree": ldap.SCOPE_SUBTREE, "onelevel": ldap.SCOPE_ONELEVEL, "base": ldap.SCOPE_BASE}
+_PORTS = {"ldap": 389, "ldaps": 636}
+_REFUSES_PAGES = (ldap.UNAVAILABLE_CRITICAL_EXTENSION, ldap.UNWILLING_TO_PERFORM, ldap.ADMINLIMIT_EXCEEDED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is asked of the directory."""
+
+    filter: str
+    attributes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a question found."""
+
+    entries: Sequence[Entry]
+    #: whether the server's size limit held back more
+    is_cut: bool = False
+
+
+class Connection:
+    """An open, logged-in connection."""
+
+    def __init__(self, uri: str, settings: Settings, ca_file: Path | None) -> None:
+        self._settings = settings
+        self._ca_file = ca_file
+        self._scope = _SCOPES[settings.ldap_scope]
+        scheme = urlsplit(uri).scheme
+        if scheme == "ldap":
+            self._open_plain(uri)
+        elif scheme == "ldaps":
+            self._open_encrypted(uri)
+        else:
+            self._ldap = ldap.initialize(uri)
+            self._log_in_or_close()
+
+    def close(self) -> None:
+        """Say goodbye, as far as the server still listens."""
+        with contextlib.suppress(ldap.LDAPError):
+            self._ldap.unbind_ext_s()
+
+    def find(self, query: Query) -> Found:
+        """All entries within `ldap_timeout`, or those that came before the server's size limit."""
+        deadline = time.monotonic() + self._settings.ldap_timeout
+        message = self._send(query, self._settings.ldap_timeout)
+        entries: list[Entry] = []
+        is_last = False
+        while not is_last:
+            try:
+                is_last, more = self._receive(message, max(deadline - time.monotonic(), 0.001))
+            except ldap.SIZELIMIT_EXCEEDED:
+                return Found(entries=entries, is_cut=True)
+            entries += more
+        return Found(entries=entries)
+
+    def pages(self, query: Query) -> Iterator[Sequence[Entry]]:
+        """All entries, page by page (RFC 2696); one by one where the server has no pages."""
+        timeout = self._settings.ldap_list_timeout
+        cookie: bytes | None = b""
+        is_first = True
+        while is_first or cookie:
+            control = SimplePagedResultsControl(True, self._settings.ldap_page_size, cookie)  # noqa: FBT003
+            message = self._send(query, timeout, [control])
+            try:
+                _, data, _, controls = self._ldap.result3(message, all=1, timeout=timeout)
+            except _REFUSES_PAGES:
+                if not is_first:
+                    raise
+                yield from self._one_by_one(query)
+                return
+            yield _entries(data)
+            is_first = False
+            cookie = next((c.cookie for c in controls if c.controlType == control.controlType), None)
+
+    def _one_by_one(self, query: Query) -> Iterator[Sequence[Entry]]:
+        timeout = self._settings.ldap_list_timeout
+        message = self._send(query, timeout)
+        is_last = False
+        while not is_last:
+            is_last, entries = self._receive(message, timeout)
+            yield entries
+
+    def _send(self, query: Query, timeout: float, controls: Sequence[object] = ()) -> int:
+        message: int = self._ldap.search_ext(
+            self._settings.ldap_base_dn,
+            self._scope,
+            query.filter,
+            list(query.attributes),
+            serverctrls=list(controls) or None,
+            timeout=timeout,
+        )
+        return message
+
+    def _receive(self, message: int, timeout: float) -> tuple[bool, Sequence[Entry]]:
+        """One message of the reply: whether it is the last, and the entry in it."""
+        kind, data, _, _ = self._ldap.result3(message, all=0, timeout=timeout)
+        return kind == ldap.RES_SEARCH_RESULT, _entries(data)
+
+    def _open_plain(self, uri: str) -> None:
+        """Connect here, where the reason of a failure is known, and hand the socket over."""
+        plain = socket.create_connection(_address(uri), self._settings.ldap_network_timeout)
+        with plain.dup() as watched:
+            plain.settimeout(None)
+            self._ldap = ldap.initialize(uri, fileno=plain.detach())
+            if self._settings.ldap_tls == "starttls":
+                with self._closing_on_error(), _shut_down_after(self._settings.ldap_timeout, watched):
+                    self._set_options(uses_tls=True)
+                    self._ldap.start_tls_s()
+        self._log_in_or_close()
+
+    def _open_encrypted(self, uri: str) -> None:
+        """Find out first whether the server shakes hands at all.
+
+        libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and where it has a
+        network timeout it even spins. So a server that hangs is found out by a handshake of ours, and libldap
+        gets no network timeout.
+        """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # libldap checks it, right after
+        with contextlib.suppress(ssl.SSLError):
+            self._shake_hands(uri, context)
+        self._ldap = ldap.initialize(uri)
+        try:
+            self._log_in_or_close(uses_tls=True)
+        except ldap.SERVER_DOWN:
+            self._raise_if_untrusted(uri)
+            raise
+
+    def _raise_if_untrusted(self, uri: str) -> None:
+        """Say what is wrong with the certificate; GnuTLS within libldap says nothing."""
+        if self._settings.ldap_verify_certificate:
+            self._shake_hands(uri, ssl.create_default_context(cafile=self._ca_file))
+
+    def _shake_hands(self, uri: str, context: ssl.SSLContext) -> None:
+        address = _address(uri)
+        with (
+            socket.create_connection(address, self._settings.ldap_network_timeout) as plain,
+            context.wrap_socket(plain, server_hostname=address[0]),
+        ):
+            pass
+
+    def _log_in_or_close(self, *, uses_tls: bool = False) -> None:
+        with self._closing_on_error():
+            self._set_options(uses_tls=uses_tls)
+            message = self._ldap.simple_bind(self._settings.ldap_username or "", self._settings.password)
+            self._ldap.result3(message, all=1, timeout=self._settings.ldap_timeout)
+            self._limit_reads()
+
+    def _set_options(self, *, uses_tls: bool) -> None:
+        self._ldap.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
+        self._ldap.set_option(ldap.OPT_REFERRALS, 0)
+        self._ldap.set_option(ldap.OPT_TIMEOUT, self._settings.ldap_timeout)
+        # A firewall forgets a silent connection, and tells nobody.
+        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_IDLE, 60)
+        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_PROBES, 3)
+        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_INTERVAL, 10)
+        if not uses_tls:
+            return
+        demands = self._settings.ldap_verify_certificate
+        self._ldap.set_option(
+            ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND if demands else ldap.OPT_X_TLS_NEVER
+        )
+        try:
+            if self._ca_file:
+                self._ca_file.open("rb").close()
+                self._ldap.set_option(ldap.OPT_X_TLS_CACERTFILE, str(self._ca_file))
+            self._ldap.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # takes over what was set before it
+        except (OSError, ValueError) as error:
+            raise SourceError(
+                f"{self._ca_file or 'the authorities of the system'}: no certificates can be read there "
+                f"({error}); ldap_ca_file must be a PEM file"
+            ) from error
+
+    def _limit_reads(self) -> None:
+        """Let no read wait longer than the timeouts: libldap limits only the wait for the start of a message."""
+        span = max(self._settings.ldap_timeout, self._settings.ldap_network_timeout)
+        seconds = struct.pack("@ll", int(span), int(span % 1 * 1_000_000))
+        with socket.socket(fileno=os.dup(self._ldap.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+            # An alive but idle connection is asked for a sign of life, see above.
+            if same.family != socket.AF_UNIX:
+                same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+    @contextlib.contextmanager
+    def _closing_on_error(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+
+def failure(uri: str, settings: Settings, error: Exception) -> SourceError:
+    """What went wrong at a server, and what to do about it."""
+    return SourceError(f"{uri}: {_fact(error)}{_remedy(settings, error)}")
+
+
+def _fact(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"certificate verify failed: {error.verify_message}"
+    if isinstance(error, OSError):
+        return error.strerror or str(error) or type(error).__name__
+    known = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    desc = str(known.get("desc") or type(error).__name__)
+    info = str(known.get("info") or "")
+    # What the library says where it does not know, or where it asked the operating system for the wrong number.
+    is_empty = info in {"", "(unknown error code)"} or isinstance(error, ldap.SERVER_DOWN | ldap.TIMEOUT)
+    return desc if is_empty else f"{desc} ({info})"
+
+
+def _remedy(settings: Settings, error: Exception) -> str:
+    """What to do about the frequent ones."""
+    trust = "set ldap_ca_file to the authority that signed it, or check the host name in ldap_uri"
+    remedies: Sequence[tuple[type[Exception], str]] = (
+        (ssl.SSLCertVerificationError, trust),
+        (TimeoutError, f"no reply within {settings.ldap_network_timeout} s (ldap_network_timeout)"),
+        (OSError, "check ldap_uri, and that the server runs"),
+        (ldap.CONNECT_ERROR, f"if it is the certificate: {trust}"),
+        (ldap.SERVER_DOWN, "check ldap_uri, and that the server runs"),
+        (ldap.TIMEOUT, f"no reply within {settings.ldap_timeout} s (ldap_timeout), in a pull {settings.ldap_list_timeout} s (ldap_list_timeout)"),
+        (ldap.INVALID_CREDENTIALS, "check ldap_username and ldap_password"),
+        (ldap.INAPPROPRIATE_AUTH, "the server wants a login: set ldap_username and ldap_password"),
+        (ldap.INSUFFICIENT_ACCESS, "the login may not read this: check ldap_username and the server's access rules"),
+        (ldap.CONFIDENTIALITY_REQUIRED, "the server wants encryption: use ldaps:// or ldap_tls: starttls"),
+        (ldap.STRONG_AUTH_REQUIRED, "the server wants encryption or a login: use ldaps:// or ldap_tls: starttls"),
+        (ldap.NO_SUCH_OBJECT, f"check ldap_base_dn: {settings.ldap_base_dn!r} is not there, or the login may not see it"),
+        (ldap.REFERRAL, "another server has this ldap_base_dn: set ldap_uri to it"),
+        (ldap.FILTER_ERROR, "check ldap_custom_filter and ldap_list_filter"),
+        (ldap.SIZELIMIT_EXCEEDED, "the server gives this login only a part: raise its size limit"),
+        (ldap.TIMELIMIT_EXCEEDED, "the server gave up: index the columns there, or raise its time limit"),
+    )  # fmt: skip
+    return next((f"; {remedy}" for kind, remedy in remedies if isinstance(error, kind)), "")
+
+
+def _address(uri: str) -> tuple[str, int]:
+    parts = urlsplit(uri)
+    return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+
+@contextlib.contextmanager
+def _shut_down_after(seconds: float, watched: socket.socket) -> Iterator[None]:
+    """End a connection whose block takes too long; what waits for it then gets an error."""
+
+    def shut_down() -> None:
+        with contextlib.suppress(OSError):
+            watched.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, shut_down)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def _entries(data: Sequence[tuple[str | None, Mapping[str, Sequence[bytes]]]]) -> Sequence[Entry]:
+    """The entries of a reply, without its pointers to other servers."""
+    return [(item[0], item[1]) for item in data if item[0] is not None]

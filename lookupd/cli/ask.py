@@ -1,0 +1,128 @@
+"""`lookupd reverse`, `lookup` and `explain`: the daemon's questions, from the command line."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from lookupd.cli import output
+from lookupd.cli.main import NOT_FOUND, main, read, run
+from lookupd.config import DEFAULT_TENANT
+from lookupd.desk import Desk
+from lookupd.index import database
+from lookupd.principal import Principal
+from lookupd.sync.process import paths
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from lookupd.answer import Answer, Page
+    from lookupd.config import Config
+
+T = TypeVar("T")
+
+#: how long directories may take to be loaded before the question is asked without them, in seconds
+LOADING = 2.0
+
+profile_option = click.option("--profile", default="default", show_default=True, help="Which profile to ask.")
+tenant_option = click.option("--tenant", type=click.UUID, default=DEFAULT_TENANT, help="Whose profile it is.")
+
+
+@main.command()
+@click.argument("number")
+@profile_option
+@tenant_option
+@output.as_json
+@click.pass_context
+def reverse(ctx: click.Context, number: str, profile: str, tenant: object, *, is_json: bool) -> None:
+    """Tell who has this NUMBER."""
+    answer = _reverse(read(ctx), str(tenant), profile, number)
+    if answer.known is None:
+        _nobody(ctx, answer)
+        return
+    known = answer.known
+    line = {
+        "name": known.contact.display or known.contact.uid,
+        "source": known.contact.source,
+        "freshness": known.freshness,
+        "as of": output.moment(known.since),
+    }
+    output.record({**line, "fields": known.contact.fields} if is_json else line, is_json=is_json)
+
+
+@main.command()
+@click.argument("number")
+@profile_option
+@tenant_option
+@click.pass_context
+def explain(ctx: click.Context, number: str, profile: str, tenant: object) -> None:
+    """Tell how the answer for NUMBER is found, step by step."""
+    answer = _reverse(read(ctx), str(tenant), profile, number)
+    for line in answer.story.lines():
+        click.echo(line)
+    if answer.known is None:
+        ctx.exit(NOT_FOUND)
+
+
+@main.command()
+@click.argument("term")
+@profile_option
+@tenant_option
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Contacts at most."
+)
+@output.as_json
+@click.pass_context
+def lookup(  # noqa: PLR0913 - options of a command
+    ctx: click.Context, term: str, profile: str, tenant: object, *, limit: int, is_json: bool
+) -> None:
+    """Find the contacts that fit this TERM."""
+    principal = Principal(tenant=str(tenant))
+
+    async def find(services: dict[str, Any]) -> tuple[Page, list[dict[str, object]]]:
+        page = await services["lookup"].find(principal, profile, term, limit=limit)
+        columns = services["catalog"].columns(principal, profile)
+        lines = [
+            {column.title or column.field: hit.contact.fields.get(column.field) for column in columns}
+            | {"source": hit.contact.source}
+            for hit in page.hits
+        ]
+        return page, lines
+
+    page, lines = run(_asked(read(ctx), find))
+    if lines or is_json:
+        output.table(lines, is_json=is_json)
+    for failure in page.failed:
+        click.echo(failure.reason, err=True)
+    if page.is_cut or page.total > len(lines):
+        click.echo(f"{len(lines)} of {page.total}{' or more' if page.is_cut else ''}", err=True)
+    if not lines:
+        ctx.exit(NOT_FOUND)
+
+
+def _reverse(config: Config, tenant: str, profile: str, number: str) -> Answer:
+    async def who(services: dict[str, Any]) -> Answer:
+        answer: Answer = await services["reverse"].who(Principal(tenant=tenant), profile, number)
+        return answer
+
+    return run(_asked(config, who))
+
+
+def _nobody(ctx: click.Context, answer: Answer) -> None:
+    for failure in answer.failed:
+        click.echo(failure.reason, err=True)
+    click.echo("nobody is known to have this number" if answer.number else "this is not a number", err=True)
+    ctx.exit(NOT_FOUND)
+
+
+async def _asked(config: Config, question: Callable[[dict[str, Any]], Awaitable[T]]) -> T:
+    """Ask the services of a desk of our own, on the index that the daemon uses."""
+    database.prepare(paths(config).index)
+    async with AsyncExitStack() as stack:
+        desk = await Desk.open(stack, config)
+        if desk.sources.opening:
+            await asyncio.wait(desk.sources.opening, timeout=LOADING)
+        return await question(desk.services)

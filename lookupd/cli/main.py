@@ -1,0 +1,93 @@
+"""The command `lookupd` and what its commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import uvloop
+from typing_extensions import override
+
+from lookupd import checkup, configfile, log
+from lookupd.errors import (
+    ConfigError,
+    DataError,
+    LookupdError,
+    PluginError,
+    QuestionError,
+    SourceError,
+    SyncError,
+)
+from lookupd.loader import Loader
+from lookupd.sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from lookupd.config import Config
+
+T = TypeVar("T")
+
+NOT_FOUND, WRONG, FAILED, UNUSABLE = 1, 2, 3, 4
+
+
+class _Told(click.Group):
+    """A command group that tells errors as one line each, and as an exit code."""
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LookupdError as error:
+            for line in str(error).splitlines():
+                click.echo(line, err=True)
+            ctx.exit(_exit_code(error))
+
+
+def _exit_code(error: LookupdError) -> int:
+    match error:
+        case ConfigError() | QuestionError():
+            return WRONG
+        case SourceError() | SyncError() | PluginError():
+            return FAILED
+        case DataError() | _:
+            return UNUSABLE
+
+
+@click.group(cls=_Told, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "-c",
+    "--config",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="LOOKUPD_CONFIG",
+    default=configfile.DEFAULT_PATH,
+    show_default=True,
+    help="Configuration file; also LOOKUPD_CONFIG.",
+)
+@click.version_option(package_name="lookupd")
+@click.pass_context
+def main(ctx: click.Context, file: Path) -> None:
+    """Who is calling? What is Ann's number? Answers from every directory a company has.
+
+    Exit codes: 0 done or found, 1 nothing found, 2 wrong usage or configuration, 3 a directory or a sync
+    failed, 4 a data file or an address cannot be used.
+    """
+    ctx.obj = file
+
+
+def read(ctx: click.Context) -> Config:
+    """The configuration, its sources' settings included. Raises ConfigError."""
+    config: Config = configfile.read(ctx.obj)
+    loader = Loader()
+    found = checkup.mistakes(Sources(config, loader), loader)
+    if found:
+        raise ConfigError([f"{ctx.obj.name}: {line}" for line in found])
+    return config
+
+
+def run(coroutine: Coroutine[object, object, T]) -> T:
+    """Run what is async; what a command could not do it says itself, so nothing is logged beside it."""
+    log.configure("critical")
+    return uvloop.run(coroutine)

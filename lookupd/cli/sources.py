@@ -1,0 +1,61 @@
+"""`lookupd sources`: how each source is doing, as the index knows it."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from lookupd.cli import output
+from lookupd.cli.main import main, read, run
+from lookupd.desk import Desk
+from lookupd.index import database
+from lookupd.sync.process import paths
+
+if TYPE_CHECKING:
+    from lookupd.config import Config
+    from lookupd.services.status import SourceStatus
+
+
+@main.command()
+@click.option("--runs", "source", metavar="SOURCE", help="The last sync runs of one source.")
+@output.as_json
+@click.pass_context
+def sources(ctx: click.Context, source: str | None, *, is_json: bool) -> None:
+    """List the sources: contacts, age, and what is wrong with them."""
+    output.table(run(_lines(read(ctx), source)), is_json=is_json)
+
+
+async def _lines(config: Config, source: str | None) -> list[dict[str, object]]:
+    database.prepare(paths(config).index)
+    async with AsyncExitStack() as stack:
+        status = (await Desk.open(stack, config)).services["status"]
+        if source is None:
+            return [_line(one) for one in await status.sources()]
+        return [
+            {
+                "started": output.moment(run.started_at),
+                "seconds": run.seconds,
+                "outcome": run.outcome,
+                "added": run.added,
+                "changed": run.changed,
+                "removed": run.removed,
+                "unchanged": run.unchanged,
+                "refused": run.refused,
+                "error": run.error or "; ".join(run.oddities) or None,
+            }
+            for run in await status.runs(source)
+        ]
+
+
+def _line(source: SourceStatus) -> dict[str, object]:
+    return {
+        "source": source.name,
+        "backend": source.backend,
+        "contacts": source.contacts,
+        "generation": source.generation,
+        "synced": output.moment(source.synced_at),
+        "freshness": source.freshness,
+        "trouble": source.trouble,
+    }

@@ -1,0 +1,382 @@
+"""The configuration as frozen, checked values: what every key means, and what it may hold.
+
+Reading the files is `lookupd.configfile`; here is only what they mean.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections import Counter
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from uuid import NAMESPACE_DNS, UUID, uuid5
+
+import phonenumbers
+from apscheduler.triggers.cron import CronTrigger
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+
+from lookupd.number import ALL, NumberRules, Spelling
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: the tenant of everything that does not name one
+DEFAULT_TENANT = str(uuid5(NAMESPACE_DNS, "lookupd"))
+
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised in order to be refused without authentication
+
+
+def _span(value: object) -> object:
+    """A span as written ("400ms", "15m", "1.5h", 30 for seconds) as a timedelta."""
+    if isinstance(value, str):
+        match = _SPAN.fullmatch(value.strip())
+        if match is None:
+            msg = "a span is a number with a unit: 400ms, 30s, 15m, 24h or 7d"
+            raise ValueError(msg)
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return timedelta(seconds=value)
+    return value
+
+
+def _region(value: object) -> object:
+    if isinstance(value, str):
+        value = value.upper()
+        if value not in phonenumbers.SUPPORTED_REGIONS:
+            msg = f"{value!r} is not an ISO 3166 country code with telephone numbers"
+            raise ValueError(msg)
+    return value
+
+
+def _switch(value: object) -> object:
+    """A section that may be switched off: false means not at all (None), true means as by default."""
+    if value is False:
+        return None
+    return {} if value is True or value is None else value
+
+
+def _cron(value: object) -> object:
+    if isinstance(value, str):
+        CronTrigger.from_crontab(value)
+    return value
+
+
+Span = Annotated[timedelta, BeforeValidator(_span), Field(gt=timedelta(0))]
+SpanOrZero = Annotated[timedelta, BeforeValidator(_span), Field(ge=timedelta(0))]
+Region = Annotated[str, BeforeValidator(_region)]
+Cron = Annotated[str, BeforeValidator(_cron)]
+Name = Annotated[str, Field(min_length=1, max_length=512)]
+
+
+class Section(BaseModel):
+    """A part of the file: unknown keys are mistakes, and nothing changes after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Http(Section):
+    """Where the daemon listens."""
+
+    listen: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(9489, ge=0, le=65535, description="TCP port; 0 takes a free one")
+    cors: bool = Field(
+        default=True, description="answer browsers of other origins (CORS), as existing clients expect"
+    )
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the daemon."""
+        if self.listen in _EVERYWHERE:
+            return False
+        try:
+            return ipaddress.ip_address(self.listen).is_loopback
+        except ValueError:
+            return self.listen == "localhost"
+
+
+class Auth(Section):
+    """Who may ask."""
+
+    mode: Literal["token", "none"] = Field(
+        "token", description="token: local tokens (lookupd token add); none: everybody, on loopback only"
+    )
+
+
+class Log(Section):
+    """What is logged, to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="lowest level that is logged"
+    )
+
+
+class SyncSettings(Section):
+    """When and how a source is pulled into the index."""
+
+    every: Span | None = Field(
+        timedelta(minutes=15), description="span between two runs; exclusive with cron"
+    )
+    cron: Cron | None = Field(None, description="five-field cron expression instead of every")
+    jitter: SpanOrZero = Field(
+        timedelta(0), description="a random span up to this is added to each run's start"
+    )
+    at_start: bool = Field(default=True, description="also run when the daemon starts")
+    full_every: Span = Field(
+        timedelta(hours=24), description="list everything at least this often, even if changes suffice"
+    )
+    max_loss: float = Field(0.2, ge=0, le=1, description="hold a run that would remove more than this share")
+    search_terms: tuple[str, ...] = Field(
+        ("",), min_length=1, description="terms that list everything, for back-ends that can only search"
+    )
+    timeout: Span = Field(timedelta(minutes=30), description="a run that takes longer has failed")
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> Self:
+        if self.cron is not None and self.every is not None and "every" in self.model_fields_set:
+            msg = "every and cron exclude each other"
+            raise ValueError(msg)
+        return self
+
+
+class LiveSettings(Section):
+    """How a source is asked now, beside the index."""
+
+    timeout: Span = Field(timedelta(milliseconds=400), description="deadline of one question to this source")
+    spellings: tuple[Spelling, ...] = Field(
+        ALL,
+        min_length=1,
+        description="spellings of a number this directory may hold; by default all",
+    )
+    threads: int = Field(4, ge=1, le=64, description="threads of this source's own, for back-ends that block")
+
+
+class SourceSettings(Section):
+    """One directory."""
+
+    name: Name = Field(description="unique in its tenant")
+    backend: Name = Field(description="kind of directory: an installed back-end plugin")
+    tenant: UUID | None = Field(None, description="owner; by default the default tenant")
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="the back-end's own keys, see docs/backends.md"
+    )
+    region: Region | None = Field(
+        None, description="country of national numbers in this directory; by default the global one"
+    )
+    unique_column: str | None = Field(None, description="column that identifies a contact")
+    searched_columns: tuple[str, ...] = Field(
+        (), description="columns a lookup finds, the most important first"
+    )
+    first_matched_columns: tuple[str, ...] = Field(
+        (), description="columns that hold numbers; every value is indexed"
+    )
+    format_columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="new columns, made of others: {name: '{givenName} {sn}'}; 'reverse' is the caller name",
+    )
+    sync: Annotated[SyncSettings | None, BeforeValidator(_switch)] = Field(
+        default_factory=SyncSettings, description="when it is pulled into the index; false: ask it live only"
+    )
+    live: Annotated[LiveSettings | None, BeforeValidator(_switch)] = Field(
+        default_factory=LiveSettings, description="how it is asked now; false: answer from the index only"
+    )
+    fresh_for: Span | None = Field(
+        None,
+        description="age up to which its answers are fresh; by default twice sync.every, or a day with cron",
+    )
+    max_stale: Span = Field(
+        timedelta(days=7), description="age from which its answers are expired: it is asked first"
+    )
+    answer_ttl: Span = Field(timedelta(days=1), description="how long a live hit is remembered")
+    absent_ttl: Span = Field(timedelta(hours=1), description="how long a live absence is remembered")
+
+    @model_validator(mode="after")
+    def _asked_somehow(self) -> Self:
+        if self.sync is None and self.live is None:
+            msg = "sync and live are both false, so this source would never answer"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def tenant_uuid(self) -> str:
+        """The owner's uuid as text."""
+        return str(self.tenant) if self.tenant else DEFAULT_TENANT
+
+    @property
+    def uuid(self) -> str:
+        """A stable identity, made of tenant and name."""
+        return str(uuid5(UUID(self.tenant_uuid), f"source/{self.name}"))
+
+    @property
+    def freshness_span(self) -> timedelta:
+        """Age up to which an answer of this source is fresh."""
+        if self.fresh_for is not None:
+            return self.fresh_for
+        if self.sync is not None and self.sync.every is not None and self.sync.cron is None:
+            return 2 * self.sync.every
+        return timedelta(days=1)
+
+
+class Column(Section):
+    """One column of what a lookup shows."""
+
+    title: str | None = Field(None, description="heading")
+    field: str | None = Field(None, description="field of the contact to show")
+    type: str | None = Field(
+        None, description="what it means to clients: name, number, email, favorite, personal, ..."
+    )
+    default: str | None = Field(
+        None, description="shown where the contact has no such field, or nothing in it"
+    )
+    number_display: str | None = Field(None, description="kept for clients that store it; not used")
+
+
+class LookupSettings(Section):
+    """Which sources a text search covers."""
+
+    sources: tuple[str, ...] = Field((), description="names of sources; their order is their priority")
+    timeout: Span = Field(timedelta(milliseconds=500), description="deadline of a whole lookup")
+    limit: int = Field(
+        500, ge=1, le=1000, description="contacts returned at most, where the client names no limit"
+    )
+
+
+class ReverseSettings(Section):
+    """Which sources name a caller."""
+
+    sources: tuple[str, ...] = Field((), description="names of sources; their order is their priority")
+    timeout: Span = Field(timedelta(milliseconds=500), description="deadline of a whole question")
+    suffix: bool = Field(
+        default=False, description="as a last resort match the last 9 digits (flagged in the answer)"
+    )
+    serve_expired: bool = Field(
+        default=True, description="show an expired answer when asking the source fails"
+    )
+    strip_prefixes: tuple[str, ...] = Field((), description="prefixes the PBX puts before outside numbers")
+    add_prefix: str = Field("", description="what the PBX cuts off the numbers it sends")
+
+
+class ProfileSettings(Section):
+    """What one group of clients sees."""
+
+    tenant: UUID | None = Field(None, description="owner; by default the default tenant")
+    region: Region | None = Field(
+        None, description="country of the numbers its clients ask; by default the global one"
+    )
+    display: str | None = Field(None, description="name of the display for lookups")
+    lookup: LookupSettings = Field(default_factory=LookupSettings, description="the text search")
+    reverse: ReverseSettings = Field(default_factory=ReverseSettings, description="the caller's name")
+
+    @property
+    def tenant_uuid(self) -> str:
+        """The owner's uuid as text."""
+        return str(self.tenant) if self.tenant else DEFAULT_TENANT
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    region: Region | None = Field(
+        None, description="country whose national numbers are meant (ISO 3166, such as FR)"
+    )
+    data: Path = Field(Path("/var/lib/lookupd"), description="folder of the index and of what users own")
+    http: Http = Field(default_factory=Http, description="where the daemon listens")
+    auth: Auth = Field(default_factory=Auth, description="who may ask")
+    log: Log = Field(default_factory=Log, description="what is logged")
+    sources: tuple[SourceSettings, ...] = Field((), description="the directories")
+    profiles: dict[str, ProfileSettings] = Field(
+        default_factory=dict, description="what clients see, by name"
+    )
+    displays: dict[str, tuple[Column, ...]] = Field(
+        default_factory=dict, description="columns of a lookup, by name"
+    )
+    views: dict[str, Any] = Field(
+        default_factory=dict, description="settings of views, by view; false switches one off"
+    )
+    _folder: Path = PrivateAttr(default=Path())
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*self._auth_problems(), *self._name_problems(), *self._reference_problems()]
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _auth_problems(self) -> list[str]:
+        if self.auth.mode == "none" and not self.http.is_loopback:
+            problem = (
+                f"auth.mode: 'none' lets everybody in, so it is allowed only while http.listen is a loopback "
+                f"address, not {self.http.listen!r} (listen on 127.0.0.1, or use mode: token)"
+            )
+            return [problem]
+        return []
+
+    def _name_problems(self) -> list[str]:
+        names = Counter((source.tenant_uuid, source.name) for source in self.sources)
+        return [f"sources: {name!r} is the name of {n} sources" for (_, name), n in names.items() if n > 1]
+
+    def _reference_problems(self) -> list[str]:
+        problems = []
+        for name, profile in self.profiles.items():
+            known = {source.name for source in self.sources if source.tenant_uuid == profile.tenant_uuid}
+            for service in ("lookup", "reverse"):
+                problems += [
+                    f"profiles.{name}.{service}.sources: no source is called {wanted!r}{hint(wanted, known)}"
+                    for wanted in getattr(profile, service).sources
+                    if wanted not in known
+                ]
+            if profile.display is not None and profile.display not in self.displays:
+                problems.append(
+                    f"profiles.{name}.display: no display is called {profile.display!r}"
+                    f"{hint(profile.display, self.displays)}"
+                )
+        return problems
+
+    @property
+    def folder(self) -> Path:
+        """Where the file lies: relative paths in it start here."""
+        return self._folder
+
+    def located(self, folder: Path) -> Self:
+        """The same configuration, as read from a file in `folder`; its `data` becomes absolute."""
+        located = self.model_copy(update={"data": folder / self.data})
+        located._folder = folder  # noqa: SLF001 - our own copy
+        return located
+
+    def source(self, tenant: str, name: str) -> SourceSettings:
+        """The source of this name in a tenant. Raises KeyError when there is none."""
+        for source in self.sources:
+            if source.name == name and source.tenant_uuid == tenant:
+                return source
+        raise KeyError(name)
+
+    def rules(self, source: SourceSettings) -> NumberRules:
+        """How numbers written in a source are read."""
+        return NumberRules(region=source.region or self.region)
+
+    def asked_rules(self, profile: ProfileSettings) -> NumberRules:
+        """How numbers asked through a profile are read."""
+        return NumberRules(
+            region=profile.region or self.region,
+            strip_prefixes=profile.reverse.strip_prefixes,
+            add_prefix=profile.reverse.add_prefix,
+        )
+
+    def suffix_sources(self) -> frozenset[str]:
+        """The uuids of sources whose numbers are also found by their last digits."""
+        return frozenset(
+            self.source(profile.tenant_uuid, name).uuid
+            for profile in self.profiles.values()
+            if profile.reverse.suffix
+            for name in profile.reverse.sources
+        )
+
+
+def hint(wrong: str, known: Mapping[str, object] | set[str]) -> str:
+    """A " (did you mean ...?)" where something known is spelt alike, else nothing."""
+    close = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
+    return f" (did you mean {close[0]!r}?)" if close else ""

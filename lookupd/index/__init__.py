@@ -1,0 +1,1 @@
+"""The synced contacts and numbers on disk; can always be rebuilt. Only `lookupd.sync` writes it."""

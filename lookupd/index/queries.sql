@@ -1,0 +1,95 @@
+-- name: number
+-- Every contact with a number, in each source the one whose first column holds it first, then by uid.
+SELECT number.source_id, number.extension, contact.uid, contact.display, contact.body, contact.numbers
+FROM number
+JOIN contact ON contact.id = number.contact_id
+WHERE number.key = ?
+ORDER BY number.source_id, number.rank, contact.uid;
+
+-- name: search
+-- The best of the first candidates for some words, among some sources (JSON ids, their order counts).
+SELECT source_id, uid, display, body, numbers, terms, matches
+FROM (
+    SELECT
+        contact.*, wanted.key AS position, rank_of(contact.terms, :words) AS closeness,
+        count(*) OVER () AS matches
+    FROM (
+        SELECT contact.*
+        FROM search
+        JOIN contact ON contact.id = search.rowid
+        WHERE search MATCH :match AND contact.source_id IN (SELECT value FROM json_each(:sources))
+        LIMIT :candidates
+    ) AS contact
+    JOIN json_each(:sources) AS wanted ON wanted.value = contact.source_id
+)
+ORDER BY closeness, position, terms, uid
+LIMIT :limit OFFSET :offset;
+
+-- name: browse
+-- Contacts of some sources as they are stored: in the order of their names where a source was read whole.
+SELECT source_id, uid, display, body, numbers, terms, 0 AS matches
+FROM contact
+WHERE source_id IN (SELECT value FROM json_each(:sources))
+ORDER BY id
+LIMIT :limit OFFSET :offset;
+
+-- name: size
+-- How many contacts some sources have.
+SELECT coalesce(sum(contacts), 0) FROM source WHERE id IN (SELECT value FROM json_each(:sources));
+
+-- name: sources
+-- Every source that was ever synced.
+SELECT id, uuid, name, generation, contacts, synced_at, full_at, cursor, held FROM source;
+
+-- name: runs
+-- The last runs of a source, newest first.
+SELECT started_at, seconds, outcome, is_full, added, changed, removed, unchanged, refused, oddities, error
+FROM run
+WHERE source_id = (SELECT id FROM source WHERE uuid = ?)
+ORDER BY id DESC
+LIMIT ?;
+
+-- name: add_source
+-- Make room for a source, or note its new name.
+INSERT INTO source (uuid, name) VALUES (:uuid, :name)
+ON CONFLICT (uuid) DO UPDATE SET name = excluded.name WHERE name <> excluded.name;
+
+-- name: source
+-- One source.
+SELECT id, uuid, name, generation, contacts, synced_at, full_at, cursor, held FROM source WHERE uuid = ?;
+
+-- name: fingerprints
+-- What is stored of some contacts (JSON uids).
+SELECT uid, fingerprint FROM contact
+WHERE source_id = ? AND uid IN (SELECT value FROM json_each(?));
+
+-- name: finish_run
+-- Note how a run ended.
+INSERT INTO run (
+    source_id, started_at, seconds, outcome, is_full, added, changed, removed, unchanged, refused, oddities, error
+) VALUES (
+    :source_id, :started_at, :seconds, :outcome, :is_full, :added, :changed, :removed, :unchanged, :refused,
+    :oddities, :error
+);
+
+-- name: forget_runs
+-- Keep the last 100 runs of a source.
+DELETE FROM run WHERE source_id = :source_id AND id NOT IN (
+    SELECT id FROM run WHERE source_id = :source_id ORDER BY id DESC LIMIT 100
+);
+
+-- name: hold
+-- A run was held: say so until one succeeds.
+UPDATE source SET held = :held WHERE id = :source_id;
+
+-- name: succeed
+-- A run succeeded.
+UPDATE source SET
+    generation = generation + :is_change, contacts = :contacts, synced_at = :synced_at,
+    full_at = coalesce(:full_at, full_at), cursor = :cursor, held = NULL
+WHERE id = :source_id;
+
+-- name: abandoned
+-- Sources that are no longer configured (JSON uuids of those that are), last synced before an instant.
+SELECT id, name FROM source
+WHERE uuid NOT IN (SELECT value FROM json_each(?)) AND coalesce(synced_at, 0) < ?;

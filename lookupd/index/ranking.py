@@ -1,0 +1,64 @@
+"""How well a contact fits what was typed; pure. The smaller, the better."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from lookupd import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: each word typed, with its other spellings
+Words = list[tuple[str, ...]]
+
+
+def query_words(term: str) -> Words:
+    """The words to find, each with its other spellings; what looks like a number is one word of digits."""
+    digits = _digits(term)
+    return [(digits,)] if digits else fold.query_words(term)
+
+
+def match_expression(term: str) -> str | None:
+    """The same for FTS5; None when there is nothing to find."""
+    digits = _digits(term)
+    return f'"{digits}"*' if digits else fold.match_expression(term)
+
+
+def closeness(terms: str, words: Sequence[Sequence[str]]) -> int:
+    """How far stored terms are from the words typed: whole words first, then earlier columns."""
+    lines = [f" {line} " for line in terms.split("\n")]
+    return sum(min(_distance(lines, word) for word in spellings) for spellings in words)
+
+
+def rank_of(terms: str, words: str) -> int:
+    """`closeness` as an SQL function: `words` is the JSON of `query_words`."""
+    return closeness(terms, _parsed(words))
+
+
+def _digits(term: str) -> str | None:
+    """The digits of a term that somebody typed as a number, such as "+33 (0)1 23", "0033 1" or "01.23"."""
+    if not all(char in "0123456789 +-./()\u00a0" for char in term):
+        return None
+    digits = "".join(char for char in term.replace("(0)", "") if char.isdecimal()).removeprefix("00")
+    return digits[: fold.WORD_LENGTH] if len(digits) > 1 else None
+
+
+def _distance(lines: Sequence[str], word: str) -> int:
+    """A whole word in the first column 0, in the next 1, ...; beginnings of words after all of these."""
+    whole, beginning = f" {word} ", f" {word}"
+    for position, line in enumerate(lines):
+        if whole in line:
+            return position
+    for position, line in enumerate(lines):
+        if beginning in line:
+            return len(lines) + position
+    return 2 * len(lines)
+
+
+@lru_cache(maxsize=64)
+def _parsed(words: str) -> list[list[str]]:
+    parsed: list[list[str]] = json.loads(words)
+    return parsed

@@ -1,0 +1,64 @@
+-- The index: what the sources held at their last good run. Everything here can be pulled again.
+
+CREATE TABLE source (
+    id INTEGER PRIMARY KEY,
+    uuid TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0,  -- how many runs changed something
+    contacts INTEGER NOT NULL DEFAULT 0,
+    synced_at REAL,  -- when the last good pull began, seconds since 1970
+    full_at REAL,  -- when the last good pull of everything began
+    cursor TEXT,  -- where the back-end goes on telling changes
+    held TEXT  -- why the last run was held, until one succeeds
+) STRICT;
+
+CREATE TABLE contact (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source,
+    uid TEXT NOT NULL,
+    fingerprint INTEGER NOT NULL,  -- of the row it was made from: an unchanged row costs no write
+    display TEXT,  -- the caller's name
+    body TEXT NOT NULL,  -- all fields as a JSON object, ready to send
+    numbers TEXT NOT NULL,  -- its rows in number: JSON [[key, extension, rank], ...]
+    terms TEXT NOT NULL,  -- what search finds it by
+    UNIQUE (source_id, uid)
+) STRICT;
+
+-- rank: position of the number's column, so that of two contacts the one whose first column has it wins
+CREATE TABLE number (
+    key TEXT NOT NULL,
+    source_id INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    contact_id INTEGER NOT NULL,
+    extension TEXT NOT NULL,
+    PRIMARY KEY (key, source_id, rank, contact_id, extension)
+) STRICT, WITHOUT ROWID;
+
+-- Words come folded and separated by single blanks; the ascii tokenizer leaves them as they are.
+CREATE VIRTUAL TABLE search USING fts5 (
+    terms,
+    content = 'contact',
+    content_rowid = 'id',
+    tokenize = 'ascii',
+    prefix = '1 2 3 4 5',
+    detail = none,
+    columnsize = 0
+);
+
+CREATE TABLE run (
+    id INTEGER PRIMARY KEY,
+    source_id INTEGER NOT NULL REFERENCES source,
+    started_at REAL NOT NULL,  -- seconds since 1970
+    seconds REAL NOT NULL,
+    outcome TEXT NOT NULL,  -- succeeded, failed, held
+    is_full INTEGER NOT NULL,
+    added INTEGER NOT NULL,
+    changed INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    unchanged INTEGER NOT NULL,
+    refused INTEGER NOT NULL,  -- rows left out, as no contact can hold them
+    oddities TEXT NOT NULL,  -- what was odd about the rows: JSON [text, ...]
+    error TEXT
+) STRICT;
+
+CREATE INDEX run_of_source ON run (source_id, id);

@@ -1,0 +1,1 @@
+"""Services: each answers one kind of question, using sources."""

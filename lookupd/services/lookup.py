@@ -1,0 +1,177 @@
+"""What is Ann's number? A text in, a page of contacts out: from the index, and from those only ever live."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from typing_extensions import override
+
+from lookupd.answer import Failure, Hit, Origin, Page
+from lookupd.errors import QuestionTooLarge, SourceError, SourceTimeout
+from lookupd.freshness import Freshness
+from lookupd.index import ranking
+from lookupd.plugins import BaseServicePlugin, ServiceArgs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from lookupd.contact import Contact
+    from lookupd.index.reader import Found, Synced
+    from lookupd.principal import Principal
+    from lookupd.profiles import Profile, Profiles
+    from lookupd.source import Source
+
+#: longer terms are refused: no name is so long
+TERM_LENGTH = 1024
+#: contacts returned at most
+MOST = 1000
+
+
+class Index(Protocol):
+    """What the service needs of the index."""
+
+    def sources(self) -> Mapping[str, Synced]:
+        """The sources that were ever synced, by uuid."""
+        ...
+
+    async def search(self, term: str, sources: Sequence[int], *, limit: int, offset: int = 0) -> Found:
+        """The best contacts for what somebody typed."""
+        ...
+
+
+class LookupService(BaseServicePlugin):
+    """Makes the lookup service."""
+
+    @override
+    def load(self, args: ServiceArgs, /) -> Lookup:
+        return Lookup(args["profiles"], args["index"], lambda: datetime.now(UTC))
+
+
+class Lookup:
+    """Finds contacts by what somebody typed, in the sources of a profile."""
+
+    def __init__(self, profiles: Profiles, index: Index, clock: Callable[[], datetime]) -> None:
+        self._profiles = profiles
+        self._index = index
+        self._clock = clock
+
+    async def find(
+        self, principal: Principal, profile: str, term: str, *, limit: int | None = None, offset: int = 0
+    ) -> Page:
+        """A page of contacts, the best first: by closeness, then by the order of sources, then by name.
+
+        An empty term lists everybody. Raises UnknownProfile, and QuestionTooLarge for a term no name is.
+        """
+        seen = self._profiles.get(principal.tenant, profile)
+        if len(term) > TERM_LENGTH:
+            raise QuestionTooLarge(f"a term has at most {TERM_LENGTH} characters, this one {len(term)}")
+        limit = min(seen.settings.lookup.limit if limit is None else limit, MOST)
+        synced = self._index.sources()
+        indexed = [synced[source.uuid].id for source in seen.lookup if _is_synced(source, synced)]
+        live = [source for source in seen.lookup if not _is_synced(source, synced) and source.asks_live]
+        missing = _never_synced(seen, synced)
+        if not live:
+            found = await self._index.search(term, indexed, limit=limit, offset=offset)
+            hits = self._indexed(seen, found)
+            return Page(hits=hits, total=found.total, is_cut=found.is_cut, failed=missing)
+        found, (asked, failed) = await asyncio.gather(
+            self._index.search(term, indexed, limit=limit + offset),
+            _ask(live, term, principal, seen.settings.lookup.timeout),
+        )
+        merged = self._merged(seen, term, self._indexed(seen, found), asked)
+        return Page(
+            hits=tuple(merged[offset : offset + limit]),
+            total=found.total + sum(len(contacts) for contacts in asked.values()),
+            is_cut=found.is_cut,
+            failed=missing + failed,
+        )
+
+    def _indexed(self, profile: Profile, found: Found) -> tuple[Hit, ...]:
+        now = self._clock()
+        sources = {source.uuid: source for source in profile.lookup}
+        return tuple(
+            Hit(
+                contact=contact,
+                backend=sources[synced.uuid].settings.backend,
+                origin=Origin.INDEX,
+                since=synced.synced_at or now,
+                freshness=sources[synced.uuid].lifespan.freshness(synced.synced_at or now, now),
+            )
+            for contact, synced in found.contacts
+        )
+
+    def _merged(
+        self, profile: Profile, term: str, indexed: Sequence[Hit], asked: Mapping[Source, Sequence[Contact]]
+    ) -> list[Hit]:
+        """Both kinds of hits in one order."""
+        now = self._clock()
+        live = [
+            Hit(
+                contact=contact,
+                backend=source.settings.backend,
+                origin=Origin.LIVE,
+                since=now,
+                freshness=Freshness.FRESH,
+            )
+            for source, contacts in asked.items()
+            for contact in contacts
+        ]
+        words = ranking.query_words(term)
+        position = {source.name: index for index, source in enumerate(profile.lookup)}
+
+        def order(hit: Hit) -> tuple[int, int, str, str]:
+            contact = hit.contact
+            return (
+                ranking.closeness(contact.terms, words),
+                position[contact.source],
+                contact.terms,
+                contact.uid,
+            )
+
+        return sorted((*indexed, *live), key=order)
+
+
+def _is_synced(source: Source, synced: Mapping[str, Synced]) -> bool:
+    """Whether the index stands for a source: it was pulled at least once."""
+    return (
+        source.settings.sync is not None
+        and source.uuid in synced
+        and synced[source.uuid].synced_at is not None
+    )
+
+
+def _never_synced(profile: Profile, synced: Mapping[str, Synced]) -> tuple[Failure, ...]:
+    """The sources that neither the index nor anybody live can stand for."""
+    return tuple(
+        Failure(source=source.name, reason=f"source {source.name!r} was never synced yet")
+        for source in profile.lookup
+        if not _is_synced(source, synced) and not source.asks_live
+    )
+
+
+async def _ask(
+    sources: Sequence[Source], term: str, principal: Principal, patience: timedelta
+) -> tuple[dict[Source, list[Contact]], tuple[Failure, ...]]:
+    """What each source finds, all asked at once; the ones that do not answer in time have failed."""
+    tasks = {
+        source: asyncio.create_task(source.search(term, principal, patience), name=f"search-{source.name}")
+        for source in sources
+    }
+    found: dict[Source, list[Contact]] = {}
+    failed: list[Failure] = []
+    try:
+        await asyncio.wait(tasks.values(), timeout=patience.total_seconds())
+        for source, task in tasks.items():
+            try:
+                found[source] = task.result() if task.done() else []
+            except SourceError as error:
+                failed.append(Failure(source=source.name, reason=str(error)))
+            if not task.done():
+                failed.append(Failure(source=source.name, reason=str(SourceTimeout(source.name, patience))))
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+    return found, tuple(failed)

@@ -1,0 +1,132 @@
+"""How the daemon and each source are doing."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from typing_extensions import override
+
+from lookupd.errors import UnknownSource
+from lookupd.plugins import BaseServicePlugin, ServiceArgs
+from lookupd.source import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from lookupd.freshness import Freshness
+    from lookupd.index.reader import Run, Synced
+    from lookupd.source import Source
+
+
+class Index(Protocol):
+    """What the service needs of the index."""
+
+    def sources(self) -> Mapping[str, Synced]:
+        """The sources that were ever synced, by uuid."""
+        ...
+
+    async def runs(self, uuid: str, limit: int = 20) -> list[Run]:
+        """The last runs of a source, newest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatus:
+    """How a source is doing."""
+
+    uuid: str
+    name: str
+    backend: str
+    tenant_uuid: str
+    #: closed, loaded or failed
+    state: State
+    #: why it cannot be used
+    reason: str | None
+    #: how the last question to it failed; None when it did not
+    last_error: str | None
+    contacts: int
+    generation: int
+    synced_at: datetime | None
+    #: of what the index holds of it; None where it holds nothing
+    freshness: Freshness | None
+    #: why the last run was held
+    held: str | None
+    last_run: Run | None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why somebody should look at it; None when all is well."""
+        if self.state is State.FAILED:
+            return self.reason
+        if self.held is not None:
+            return self.held
+        if self.last_run is not None and self.last_run.error is not None:
+            return self.last_run.error
+        return self.last_error
+
+
+class StatusService(BaseServicePlugin):
+    """Makes the status service."""
+
+    @override
+    def load(self, args: ServiceArgs, /) -> Status:
+        return Status(args["all_sources"], args["index"], args["broken_plugins"], lambda: datetime.now(UTC))
+
+
+class Status:
+    """Tells how things are, without asking any directory."""
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        index: Index,
+        broken: Mapping[str, str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._sources = sources
+        self._index = index
+        self._clock = clock
+        #: plugins that do not run: "kind name" -> reason
+        self.broken_plugins = broken
+
+    def index_problem(self) -> str | None:
+        """Why the index cannot answer; None when it can."""
+        try:
+            self._index.sources()
+        except sqlite3.Error as error:
+            return f"the index cannot be read: {error}"
+        return None
+
+    async def sources(self) -> list[SourceStatus]:
+        """Every source, in the order of the configuration."""
+        synced = self._index.sources()
+        return [await self._source(source, synced.get(source.uuid)) for source in self._sources]
+
+    async def runs(self, name: str, limit: int = 20) -> list[Run]:
+        """The last sync runs of a source, newest first. Raises UnknownSource."""
+        for source in self._sources:
+            if source.name == name:
+                return await self._index.runs(source.uuid, limit)
+        raise UnknownSource(name, [source.name for source in self._sources])
+
+    async def _source(self, source: Source, synced: Synced | None) -> SourceStatus:
+        since = synced.synced_at if synced is not None else None
+        runs = await self._index.runs(source.uuid, limit=1)
+        return SourceStatus(
+            uuid=source.uuid,
+            name=source.name,
+            backend=source.settings.backend,
+            tenant_uuid=source.settings.tenant_uuid,
+            state=source.state,
+            reason=source.reason,
+            last_error=source.last_error,
+            contacts=synced.contacts if synced is not None else 0,
+            generation=synced.generation if synced is not None else 0,
+            synced_at=since,
+            freshness=source.lifespan.freshness(since, self._clock()) if since is not None else None,
+            held=synced.held if synced is not None else None,
+            last_run=runs[0] if runs else None,
+        )

@@ -1,0 +1,1 @@
+"""What users own and nothing can rebuild. Acknowledged means durable; the program never deletes it."""

@@ -1,0 +1,97 @@
+"""Local tokens: 192 random bits, shown once; only a hash is kept, so a stolen file opens nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lookupd.sql import statements
+from lookupd.state import database
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_SQL = statements("lookupd.state", "tokens.sql")
+#: begins every token, so that one is recognised where it should not be
+PREFIX = "lkp_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """What is known of a token; not the token itself."""
+
+    id: str
+    name: str
+    tenant: str
+    user: str | None
+    scopes: tuple[str, ...]
+    created_at: datetime
+    revoked_at: datetime | None
+
+
+class Tokens:
+    """The tokens in `state.db`."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = database.connect(path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def add(
+        self, name: str, *, tenant: str, user: str | None, scopes: Sequence[str], now: datetime
+    ) -> tuple[Token, str]:
+        """A new token and its secret, which nobody can show again. Durable on return."""
+        secret = PREFIX + secrets.token_urlsafe(24)
+        id_ = secrets.token_hex(4)
+        self._connection.execute(
+            _SQL["add"], (id_, _hash(secret), name, tenant, user, json.dumps(list(scopes)), now.timestamp())
+        )
+        return (
+            Token(
+                id=id_,
+                name=name,
+                tenant=tenant,
+                user=user,
+                scopes=tuple(scopes),
+                created_at=now,
+                revoked_at=None,
+            ),
+            secret,
+        )
+
+    def all(self) -> list[Token]:
+        """Every token, revoked ones too, the oldest first."""
+        return [_token(row) for row in self._connection.execute(_SQL["all"])]
+
+    def find(self, secret: str) -> Token | None:
+        """The token with this secret, unless it was revoked. Some microseconds."""
+        row = self._connection.execute(_SQL["by_hash"], (_hash(secret),)).fetchone()
+        return _token(row) if row else None
+
+    def revoke(self, id_: str, now: datetime) -> bool:
+        """Make a token useless; False when there is none of this id that was not revoked already."""
+        return self._connection.execute(_SQL["revoke"], (now.timestamp(), id_)).rowcount > 0
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
+
+
+def _token(row: Sequence[Any]) -> Token:
+    id_, name, tenant, user, scopes, created_at, revoked_at = row
+    return Token(
+        id=id_,
+        name=name,
+        tenant=tenant,
+        user=user,
+        scopes=tuple(json.loads(scopes)),
+        created_at=datetime.fromtimestamp(created_at, UTC),
+        revoked_at=None if revoked_at is None else datetime.fromtimestamp(revoked_at, UTC),
+    )

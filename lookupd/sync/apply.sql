@@ -1,0 +1,76 @@
+-- One run's changes, in one transaction. `staging.seen` holds every uid pulled, `staging.changed` the contacts
+-- that are new or differ, `staging.gone` the uids to remove.
+
+-- name: find_gone
+-- A pull of everything: what it left out is gone.
+INSERT INTO staging.gone (uid)
+SELECT uid FROM contact WHERE source_id = :source_id AND uid NOT IN (SELECT uid FROM staging.seen);
+
+-- name: plan
+-- What the run will do.
+SELECT
+    (SELECT count(*) FROM contact WHERE source_id = :source_id) AS before,
+    (SELECT count(*) FROM staging.seen) AS seen,
+    (SELECT count(*) FROM staging.changed) AS written,
+    (SELECT count(*) FROM staging.changed JOIN contact USING (uid) WHERE source_id = :source_id) AS changed,
+    (SELECT count(*) FROM staging.gone JOIN contact USING (uid) WHERE source_id = :source_id) AS removed;
+
+-- name: find_outdated
+-- Contacts whose stored words and numbers no longer hold.
+INSERT INTO staging.outdated (id)
+SELECT id FROM contact WHERE source_id = :source_id AND uid IN (SELECT uid FROM staging.gone)
+UNION
+SELECT id FROM contact WHERE source_id = :source_id AND uid IN (SELECT uid FROM staging.changed);
+
+-- name: forget_words
+INSERT INTO search (search, rowid, terms)
+SELECT 'delete', id, terms FROM contact WHERE id IN (SELECT id FROM staging.outdated);
+
+-- name: forget_numbers
+DELETE FROM number WHERE (key, source_id, rank, contact_id, extension) IN (
+    SELECT item.value ->> 0, contact.source_id, item.value ->> 2, contact.id, item.value ->> 1
+    FROM staging.outdated
+    JOIN contact USING (id)
+    JOIN json_each(contact.numbers) AS item
+);
+
+-- name: forget_contacts
+DELETE FROM contact WHERE source_id = :source_id AND uid IN (SELECT uid FROM staging.gone);
+
+-- name: write_contacts
+-- New contacts get their ids in the order of their names, which is the order a browse and a cut search show.
+INSERT INTO contact (source_id, uid, fingerprint, display, body, numbers, terms)
+SELECT :source_id, uid, fingerprint, display, body, numbers, terms FROM staging.changed WHERE true ORDER BY terms, uid
+ON CONFLICT (source_id, uid) DO UPDATE SET
+    fingerprint = excluded.fingerprint, display = excluded.display, body = excluded.body,
+    numbers = excluded.numbers, terms = excluded.terms;
+
+-- name: write_numbers
+INSERT OR IGNORE INTO number (key, source_id, rank, contact_id, extension)
+SELECT item.value ->> 0, :source_id, item.value ->> 2, contact.id, item.value ->> 1
+FROM staging.changed
+JOIN contact ON contact.source_id = :source_id AND contact.uid = staging.changed.uid
+JOIN json_each(contact.numbers) AS item
+ORDER BY 1, 2, 3, 4, 5;
+
+-- name: write_words
+INSERT INTO search (rowid, terms)
+SELECT contact.id, contact.terms
+FROM staging.changed
+JOIN contact ON contact.source_id = :source_id AND contact.uid = staging.changed.uid
+ORDER BY contact.id;
+
+-- name: abandon_words
+INSERT INTO search (search, rowid, terms) SELECT 'delete', id, terms FROM contact WHERE source_id = :source_id;
+
+-- name: abandon_numbers
+DELETE FROM number WHERE source_id = :source_id;
+
+-- name: abandon_contacts
+DELETE FROM contact WHERE source_id = :source_id;
+
+-- name: abandon_runs
+DELETE FROM run WHERE source_id = :source_id;
+
+-- name: abandon_source
+DELETE FROM source WHERE id = :source_id;

@@ -1,0 +1,34 @@
+"""What a sync run will change, decided apart from doing it; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+#: a source of fewer contacts than this may shrink as it likes
+SMALL = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will change in one source's part of the index."""
+
+    #: contacts the index holds now
+    before: int
+    added: int
+    changed: int
+    removed: int
+    unchanged: int
+
+    @property
+    def after(self) -> int:
+        """Contacts the index will hold."""
+        return self.before + self.added - self.removed
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anything is written."""
+        return bool(self.added or self.changed or self.removed)
+
+    def loses_too_much(self, max_loss: float) -> bool:
+        """Whether so large a share of the source would be removed that somebody should look first."""
+        return self.before > SMALL and self.removed > max_loss * self.before

@@ -1,0 +1,117 @@
+"""When each source is pulled: at its interval or cron times, never twice at once, later after failures."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from lookupd.errors import LookupdError, SourceShrank, SyncRunning
+from lookupd.source import State
+from lookupd.sync.run import Run
+
+if TYPE_CHECKING:
+    from apscheduler.triggers.base import BaseTrigger
+
+    from lookupd.config import SyncSettings
+    from lookupd.source import Source
+    from lookupd.sources import Sources
+    from lookupd.sync.plan import Plan
+    from lookupd.sync.run import Paths
+
+logger = logging.getLogger(__name__)
+
+#: the first pause after a failed run; it doubles with each failure in a row, up to the interval itself
+RETRY_FIRST = timedelta(seconds=15)
+RETRY_LAST = timedelta(hours=1)
+
+
+class Schedule:
+    """The sync jobs of every source that is synced at all."""
+
+    def __init__(self, sources: Sources, paths: Paths) -> None:
+        self._paths = paths
+        self._failures: dict[str, int] = {}
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        for source in sources:
+            if source.settings.sync is not None:
+                self._add(source, source.settings.sync)
+
+    def start(self) -> None:
+        """Begin: what is to run at start runs now."""
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """No further runs."""
+        self._scheduler.shutdown(wait=False)
+
+    def _add(self, source: Source, settings: SyncSettings) -> None:
+        start = {"next_run_time": datetime.now(UTC)} if settings.at_start else {}
+        self._scheduler.add_job(
+            self._run,
+            _trigger(settings),
+            args=(source, settings),
+            id=source.uuid,
+            name=f"sync {source.name}",
+            coalesce=True,
+            max_instances=1,
+            misfire_grace_time=None,
+            **start,
+        )
+
+    async def _run(self, source: Source, settings: SyncSettings) -> None:
+        try:
+            plan = await _opened_run(source, settings, self._paths)
+        except SyncRunning as error:
+            logger.info("%s", error)
+        except SourceShrank as error:
+            logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
+        except LookupdError as error:
+            self._failed(source, settings, error)
+        except Exception as error:
+            logger.exception("sync of source %r", source.name)
+            self._failed(source, settings, error)
+        else:
+            if self._failures.pop(source.uuid, 0):
+                logger.warning("sync of source %r succeeds again", source.name)
+            logger.info(
+                "synced source %r: %d contacts, %d added, %d changed, %d removed",
+                *(source.name, plan.after, plan.added, plan.changed, plan.removed),
+            )
+
+    def _failed(self, source: Source, settings: SyncSettings, error: Exception) -> None:
+        """Say so once, and try again sooner than the schedule would, but later each time."""
+        failures = self._failures[source.uuid] = self._failures.get(source.uuid, 0) + 1
+        level = logging.ERROR if failures == 1 else logging.DEBUG
+        logger.log(level, "sync of source %r failed, the old contacts stay: %s", source.name, error)
+        job = self._scheduler.get_job(source.uuid)
+        retry_at = datetime.now(UTC) + pause(failures, settings.every)
+        if job is not None and (job.next_run_time is None or retry_at < job.next_run_time):
+            job.modify(next_run_time=retry_at)
+
+
+async def _opened_run(source: Source, settings: SyncSettings, paths: Paths) -> Plan:
+    if source.state is not State.LOADED:
+        await source.open()
+    return await Run(source, settings, paths).run()
+
+
+def pause(failures: int, every: timedelta | None) -> timedelta:
+    """How long to wait after so many failures in a row."""
+    longest = min(every or RETRY_LAST, RETRY_LAST)
+    doubled: timedelta = RETRY_FIRST * 2 ** min(failures - 1, 16)
+    return min(doubled, longest)
+
+
+def _trigger(settings: SyncSettings) -> BaseTrigger:
+    jitter = settings.jitter.total_seconds() or None
+    if settings.cron is not None:
+        trigger = CronTrigger.from_crontab(settings.cron)
+        trigger.jitter = jitter
+        return trigger
+    every = settings.every or timedelta(minutes=15)
+    return IntervalTrigger(seconds=every.total_seconds(), jitter=jitter, timezone=UTC)

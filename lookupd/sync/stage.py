@@ -1,0 +1,238 @@
+"""Where a pull is collected outside the index, so that memory stays flat and readers see nothing of it.
+
+Rows come in batches; what is kept of an unchanged one is its uid. At the end the index changes in one
+transaction, or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from lookupd.contact import anonymous_uid, twin_uid
+from lookupd.index import database
+from lookupd.index.reader import Synced, synced
+from lookupd.sql import statements
+from lookupd.sync.plan import Plan
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from lookupd.contact import Shape
+
+
+class Outcome(StrEnum):
+    """What became of a run."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    HELD = "held"
+
+
+_SQL = (
+    statements("lookupd.index", "queries.sql")
+    | statements("lookupd.sync", "staging.sql")
+    | statements("lookupd.sync", "apply.sql")
+)
+_MAKE = ("make_seen", "make_changed", "make_gone", "make_outdated")
+_APPLY = (
+    "find_outdated",
+    "forget_words",
+    "forget_numbers",
+    "forget_contacts",
+    "write_contacts",
+    "write_numbers",
+    "write_words",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a run ended."""
+
+    started_at: datetime
+    seconds: float
+    outcome: Outcome
+    #: whether everything was pulled, not only what changed
+    is_full: bool
+    #: where the back-end goes on telling changes
+    cursor: str | None = None
+    #: rows left out, as no contact can hold them
+    refused: int = 0
+    #: what was odd about the rows, a text each
+    oddities: tuple[str, ...] = ()
+    error: str | None = None
+
+
+class Stage:
+    """One run's rows. Used from one thread at a time."""
+
+    def __init__(self, index: sqlite3.Connection, file: Path, shape: Shape) -> None:
+        self._index = index
+        self._file = file
+        self._shape = shape
+        #: rows without a unique value, and rows that share theirs with another
+        self.nameless = 0
+        self.twins = 0
+        source = shape.source
+        index.execute(_SQL["add_source"], {"uuid": source.uuid, "name": source.name})
+        self.synced: Synced = synced(index.execute(_SQL["source"], (source.uuid,)).fetchone())
+
+    @classmethod
+    def open(cls, index: Path, folder: Path, shape: Shape) -> Self:
+        """A new, empty stage beside the index. Raises sqlite3.Error when the disk does not let it."""
+        folder.mkdir(parents=True, exist_ok=True)
+        file = folder / f"{shape.source.uuid}.db"
+        file.unlink(missing_ok=True)
+        connection = database.connect_writer(index)
+        try:
+            connection.execute("ATTACH ? AS staging", (str(file),))
+            connection.execute("PRAGMA staging.journal_mode = OFF")
+            connection.execute("PRAGMA staging.synchronous = OFF")
+            for name in _MAKE:
+                connection.execute(_SQL[name])
+            return cls(connection, file, shape)
+        except BaseException:
+            connection.close()
+            raise
+
+    def close(self) -> None:
+        """Close and delete the stage."""
+        self._index.close()
+        self._file.unlink(missing_ok=True)
+
+    def add(self, rows: Sequence[dict[str, object]]) -> None:
+        """Take in some checked rows; only those that differ from the index become contacts."""
+        named = self._named(rows)
+        stored = self._stored(named)
+        changed = {uid: new for uid, new in named.items() if stored.get(uid) != new[0]}
+        with database.transaction(self._index):
+            self._index.executemany(
+                _SQL["see"], [(uid, fingerprint) for uid, (fingerprint, _) in named.items()]
+            )
+            self._index.executemany(
+                _SQL["change"],
+                [self._staged(uid, fingerprint, row) for uid, (fingerprint, row) in changed.items()],
+            )
+
+    def remove(self, uids: Iterable[str]) -> None:
+        """These contacts are gone, the directory says."""
+        with database.transaction(self._index):
+            self._index.executemany(_SQL["go"], [(uid,) for uid in uids])
+
+    def find_gone(self) -> None:
+        """Everything was pulled: whatever was not seen is gone."""
+        with database.transaction(self._index):
+            self._index.execute(_SQL["find_gone"], {"source_id": self.synced.id})
+
+    def plan(self) -> Plan:
+        """What applying will change."""
+        before, seen, written, changed, removed = self._index.execute(
+            _SQL["plan"], {"source_id": self.synced.id}
+        ).fetchone()
+        return Plan(
+            before=before,
+            added=written - changed,
+            changed=changed,
+            removed=removed,
+            unchanged=seen - written,
+        )
+
+    def gone(self) -> list[str]:
+        """The uids that will be removed."""
+        return [uid for (uid,) in self._index.execute(_SQL["gone"])]
+
+    def keep(self, uids: Iterable[str]) -> None:
+        """These are not gone after all."""
+        with database.transaction(self._index):
+            self._index.executemany(_SQL["keep"], [(uid,) for uid in uids])
+
+    def apply(self, plan: Plan, end: End) -> None:
+        """Change the source's part and note the run, in one transaction, or raise and change nothing."""
+        with database.transaction(self._index, "IMMEDIATE"):
+            if plan.is_change:
+                for name in _APPLY:
+                    self._index.execute(_SQL[name], {"source_id": self.synced.id})
+            self._index.execute(
+                _SQL["succeed"],
+                {
+                    "source_id": self.synced.id,
+                    "is_change": plan.is_change,
+                    "contacts": plan.after,
+                    "synced_at": end.started_at.timestamp(),
+                    "full_at": end.started_at.timestamp() if end.is_full else None,
+                    "cursor": end.cursor,
+                },
+            )
+            self._note(end, plan)
+        self._index.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def fail(self, end: End, plan: Plan | None = None) -> None:
+        """Note a run that changed nothing: it failed, or with a plan it is held."""
+        with database.transaction(self._index, "IMMEDIATE"):
+            if plan is not None:
+                self._index.execute(_SQL["hold"], {"source_id": self.synced.id, "held": end.error})
+            self._note(end, plan)
+
+    def oddities(self) -> tuple[str, ...]:
+        """What was odd about the rows so far, and what was made of it."""
+        column = self._shape.source.unique_column
+        said = []
+        if self.nameless:
+            said.append(f"{self.nameless} rows have nothing in {column!r}: kept, known by their content")
+        if self.twins:
+            said.append(f"{self.twins} rows share their {column!r} with another row: kept beside it")
+        return tuple(said)
+
+    def _note(self, end: End, plan: Plan | None) -> None:
+        self._index.execute(
+            _SQL["finish_run"],
+            {
+                "source_id": self.synced.id,
+                "started_at": end.started_at.timestamp(),
+                "seconds": end.seconds,
+                "outcome": end.outcome,
+                "is_full": end.is_full,
+                "added": plan.added if plan else 0,
+                "changed": plan.changed if plan else 0,
+                "removed": plan.removed if plan else 0,
+                "unchanged": plan.unchanged if plan else 0,
+                "refused": end.refused,
+                "oddities": json.dumps(end.oddities),
+                "error": end.error,
+            },
+        )
+        self._index.execute(_SQL["forget_runs"], {"source_id": self.synced.id})
+
+    def _named(self, rows: Sequence[dict[str, object]]) -> dict[str, tuple[int, dict[str, object]]]:
+        """Each row under an identity of its own: nothing is lost because ids are missing or stand twice."""
+        named: dict[str, tuple[int, dict[str, object]]] = {}
+        numbered = [(self._shape.uid(row), self._shape.fingerprint(row), row) for row in rows]
+        seen = self._seen([uid for uid, _, _ in numbered if uid is not None])
+        for uid, fingerprint, row in numbered:
+            if uid is None:
+                self.nameless += self._shape.source.unique_column is not None
+                named[anonymous_uid(fingerprint)] = (fingerprint, row)
+                continue
+            earlier = seen.setdefault(uid, fingerprint)
+            if earlier != fingerprint:
+                self.twins += 1
+            named[uid if earlier == fingerprint else twin_uid(uid, fingerprint)] = (fingerprint, row)
+        return named
+
+    def _seen(self, uids: Sequence[str]) -> dict[str, int]:
+        return dict(self._index.execute(_SQL["seen"], (json.dumps(uids),)).fetchall())
+
+    def _stored(self, uids: Iterable[str]) -> dict[str, int]:
+        rows = self._index.execute(_SQL["fingerprints"], (self.synced.id, json.dumps(list(uids))))
+        return dict(rows.fetchall())
+
+    def _staged(self, uid: str, fingerprint: int, row: dict[str, object]) -> tuple[object, ...]:
+        contact = self._shape.contact(row, uid)
+        numbers = list(dict.fromkeys(self._shape.index_keys(contact)))
+        return uid, fingerprint, contact.display, contact.body, json.dumps(numbers), contact.terms

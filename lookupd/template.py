@@ -1,0 +1,75 @@
+"""Templates of format_columns: `"{givenName} {sn}"` filled from a contact's fields; pure.
+
+The syntax is that of Python's str.format with names and items only: `{cn}`, `{numbers[0]}`,
+`{numbers_by_label[mobile]}`. A dot belongs to the name, so no attribute of an object is ever read.
+"""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_FIELD = re.compile(r"([^\[\]{}]+)((?:\[[^\[\]{}]+\])*)")
+_ITEM = re.compile(r"\[([^\[\]{}]+)\]")
+
+
+class Template:
+    """One template, taken apart once and filled often."""
+
+    def __init__(self, text: str) -> None:
+        """Raises ValueError, saying what is wrong, when the text is no template."""
+        self.text = text
+        self._parts = tuple(_parts(text))
+
+    def fill(self, fields: Mapping[str, object]) -> str | None:
+        """The text for these fields, stripped; None when nothing is in it, or an item does not exist.
+
+        A name that is missing or None counts as empty; of several values the first is taken.
+        """
+        filled = []
+        for literal, name, items in self._parts:
+            filled.append(literal)
+            if name is None:
+                continue
+            value: object = fields.get(name)
+            for item in items:
+                value = _item(value, item)
+                if value is None:
+                    return None
+            filled.append(shown(value))
+        return "".join(filled).strip() or None
+
+
+def shown(value: object) -> str:
+    """A value of a row as one text: of several the first, nothing as an empty text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return shown(value[0]) if value else ""
+    return "" if value is None else str(value)
+
+
+def _parts(text: str) -> list[tuple[str, str | None, tuple[str, ...]]]:
+    parts: list[tuple[str, str | None, tuple[str, ...]]] = []
+    for literal, field, spec, conversion in Formatter().parse(text):
+        if field is None:
+            parts.append((literal, None, ()))
+            continue
+        match = _FIELD.fullmatch(field)
+        if match is None or spec or conversion:
+            msg = f"{{{field}}} is not a column, as in {{name}} or {{numbers[0]}}"
+            raise ValueError(msg)
+        parts.append((literal, match[1], tuple(_ITEM.findall(match[2]))))
+    return parts
+
+
+def _item(value: object, item: str) -> object:
+    if isinstance(value, dict):
+        return value.get(item)
+    if isinstance(value, list | tuple) and item.isdigit() and int(item) < len(value):
+        return value[int(item)]
+    return None

@@ -1,0 +1,102 @@
+"""A few threads of one source's own: a hanging directory starves only itself.
+
+Unlike concurrent.futures' they are daemons, so a thread stuck in a directory's library never keeps the
+process from ending, and what waits for them is bounded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+
+class TooManyWaiting(Exception):
+    """All threads are taken and the queue before them is full."""
+
+
+class Threads:
+    """At most `size` threads, started when first needed, and a bounded queue before them."""
+
+    def __init__(self, name: str, size: int, waiting: int = 64) -> None:
+        self._name = name
+        self._size = size
+        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._waiting = waiting
+        self._idle = 0
+        self._threads: list[threading.Thread] = []
+        self._lock = threading.Lock()
+
+    async def run(self, function: Callable[[], T]) -> T:
+        """Its result, or its exception. A caller that stops waiting does not stop the function.
+
+        Raises TooManyWaiting at once when the queue is full.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def job() -> None:
+            if done.cancelled():
+                return
+            try:
+                result = function()
+            except BaseException as error:  # noqa: BLE001 - handed to the one who awaits, whatever it is
+                _tell(loop, done, done.set_exception, _carriable(error))
+            else:
+                _tell(loop, done, done.set_result, result)
+
+        self._put(job)
+        return await done
+
+    def close(self) -> None:
+        """No more jobs; each thread ends after the one it has in hand."""
+        with self._lock:
+            for _ in self._threads:
+                self._jobs.put(None)
+            self._threads.clear()
+
+    def _put(self, job: Callable[[], None]) -> None:
+        with self._lock:
+            if self._jobs.qsize() >= self._waiting:
+                raise TooManyWaiting
+            self._jobs.put(job)
+            if self._idle < self._jobs.qsize() and len(self._threads) < self._size:
+                thread = threading.Thread(
+                    target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
+                )
+                self._threads.append(thread)
+                thread.start()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                self._idle += 1
+            job = self._jobs.get()
+            with self._lock:
+                self._idle -= 1
+            if job is None:
+                return
+            job()
+
+
+def _carriable(error: BaseException) -> BaseException:
+    """An exception a future can hold: StopIteration is not."""
+    return RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop, done: asyncio.Future[T], setter: Callable[..., None], value: object
+) -> None:
+    def settle() -> None:
+        if not done.done():
+            setter(value)
+
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(settle)

@@ -1,0 +1,1 @@
+"""Views: each shows services to the world in one format."""

@@ -1,0 +1,155 @@
+"""Answers and pages as the JSON existing clients expect; pure."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from lookupd.number import match
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
+    from lookupd.answer import Answer, Failure, Hit, Page
+    from lookupd.config import Column
+    from lookupd.services.status import SourceStatus
+
+#: relations that only some back-ends know, in the order of the interface
+_RELATIONS = ("xivo_id", "agent_id", "user_id", "user_uuid", "endpoint_id")
+
+
+def reverse(answer: Answer, exten: str) -> str:
+    """A reverse object, as JSON text: the contact's fields are stored ready and only set in."""
+    if answer.known is None:
+        return f'{{"display": null, "exten": {json.dumps(exten)}, "fields": {{}}, "source": null}}'
+    contact = answer.known.contact
+    return (
+        f'{{"display": {json.dumps(contact.display)}, "exten": {json.dumps(exten)}, '
+        f'"fields": {contact.body}, "source": {json.dumps(contact.source)}}}'
+    )
+
+
+def explained(answer: Answer, exten: str) -> dict[str, Any]:
+    """A reverse object with the whole story of the answer."""
+    known = answer.known
+    return {
+        **json.loads(reverse(answer, exten)),
+        "explain": {
+            "number": answer.number.key if answer.number else None,
+            "extension": answer.number.extension if answer.number else None,
+            "source": known.contact.source if known else None,
+            "backend": known.backend if known else None,
+            "origin": known.origin if known else None,
+            "tier": known.tier if known else None,
+            "matched": _matched(answer),
+            "as_of": _instant(known.since) if known else None,
+            "age": answer.age.total_seconds() if answer.age is not None else None,
+            "freshness": known.freshness if known else None,
+            "failed": _failures(answer.failed),
+            "steps": answer.story.lines(),
+        },
+    }
+
+
+def answer_headers(answer: Answer) -> dict[str, str] | None:
+    """What a reply says about itself when not all is well: its age if stale, and who could not be asked."""
+    headers = {}
+    if answer.known is not None and answer.known.freshness != "fresh":
+        headers["X-Lookupd-Freshness"] = str(answer.known.freshness)
+        headers["Age"] = str(int(answer.age.total_seconds() if answer.age else 0))
+    if answer.failed:
+        headers["X-Lookupd-Failed"] = quote(",".join(failure.source for failure in answer.failed), safe=", ")
+    return headers or None
+
+
+def headers(columns: Sequence[Column]) -> dict[str, Any]:
+    """The headings of a lookup."""
+    return {
+        "column_headers": [column.title for column in columns],
+        "column_types": [column.type for column in columns],
+    }
+
+
+def lookup(page: Page, columns: Sequence[Column], term: str) -> dict[str, Any]:
+    """A lookup object."""
+    return {**headers(columns), "results": [_result(hit, columns) for hit in page.hits], "term": term}
+
+
+def page_story(page: Page) -> dict[str, Any]:
+    """What is known about a page as a whole."""
+    return {
+        "total": page.total,
+        "is_cut": page.is_cut,
+        "failed": _failures(page.failed),
+        "results": [
+            {"origin": hit.origin, "as_of": _instant(hit.since), "freshness": hit.freshness}
+            for hit in page.hits
+        ],
+    }
+
+
+def source_status(source: SourceStatus) -> dict[str, Any]:
+    """How a source is doing, for `/status`."""
+    run = source.last_run
+    return {
+        "status": "fail" if source.trouble else "ok",
+        "trouble": source.trouble,
+        "uuid": source.uuid,
+        "backend": source.backend,
+        "tenant_uuid": source.tenant_uuid,
+        "state": source.state,
+        "contacts": source.contacts,
+        "generation": source.generation,
+        "synced_at": _instant(source.synced_at),
+        "freshness": source.freshness,
+        "held": source.held,
+        "last_run": None
+        if run is None
+        else {
+            "started_at": _instant(run.started_at),
+            "seconds": run.seconds,
+            "outcome": run.outcome,
+            "added": run.added,
+            "changed": run.changed,
+            "removed": run.removed,
+            "unchanged": run.unchanged,
+            "refused": run.refused,
+            "oddities": list(run.oddities),
+            "error": run.error,
+        },
+    }
+
+
+def _result(hit: Hit, columns: Sequence[Column]) -> dict[str, Any]:
+    fields = hit.contact.fields
+    return {
+        "column_values": [_cell(column, fields) for column in columns],
+        "relations": {**dict.fromkeys(_RELATIONS), "source_entry_id": hit.contact.entry_id},
+        "source": hit.contact.source,
+        "backend": hit.backend,
+    }
+
+
+def _cell(column: Column, fields: Mapping[str, Any]) -> object:
+    if column.type in {"favorite", "personal"}:
+        return False
+    value = fields.get(column.field) if column.field is not None else None
+    return column.default if value is None else value
+
+
+def _matched(answer: Answer) -> str | None:
+    """The number of the contact that the question met, in its canonical form."""
+    if answer.known is None or answer.number is None:
+        return None
+    tiers = ((answer.known.tier, listed.number) for listed in answer.known.contact.numbers)
+    return next((number.key for tier, number in tiers if match(answer.number, number) is tier), None)
+
+
+def _failures(failures: Sequence[Failure]) -> list[dict[str, str]]:
+    return [{"source": failure.source, "reason": failure.reason} for failure in failures]
+
+
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else instant.isoformat(timespec="seconds")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from lookupd.config import hint
 from lookupd.errors import LookupdError, PluginError, SourceError
 from lookupd.principal import Principal
+from lookupd.setting import hint
 
 if TYPE_CHECKING:
     from lookupd.loader import Loader

@@ -6,77 +6,26 @@ Reading the files is `lookupd.configfile`; here is only what they mean.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections import Counter
 from datetime import timedelta
-from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
-import phonenumbers
-from apscheduler.triggers.cron import CronTrigger
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PrivateAttr,
+    model_validator,
+)
 
 from lookupd.number import ALL, NumberRules, Spelling
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from lookupd.setting import Cron, Name, Region, Section, Span, SpanOrZero, hint, switch
 
 #: the tenant of everything that does not name one
 DEFAULT_TENANT = str(uuid5(NAMESPACE_DNS, "lookupd"))
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised in order to be refused without authentication
-
-
-def _span(value: object) -> object:
-    """A span as written ("400ms", "15m", "1.5h", 30 for seconds) as a timedelta."""
-    if isinstance(value, str):
-        match = _SPAN.fullmatch(value.strip())
-        if match is None:
-            msg = "a span is a number with a unit: 400ms, 30s, 15m, 24h or 7d"
-            raise ValueError(msg)
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
-    return value
-
-
-def _region(value: object) -> object:
-    if isinstance(value, str):
-        value = value.upper()
-        if value not in phonenumbers.SUPPORTED_REGIONS:
-            msg = f"{value!r} is not an ISO 3166 country code with telephone numbers"
-            raise ValueError(msg)
-    return value
-
-
-def _switch(value: object) -> object:
-    """A section that may be switched off: false means not at all (None), true means as by default."""
-    if value is False:
-        return None
-    return {} if value is True or value is None else value
-
-
-def _cron(value: object) -> object:
-    if isinstance(value, str):
-        CronTrigger.from_crontab(value)
-    return value
-
-
-Span = Annotated[timedelta, BeforeValidator(_span), Field(gt=timedelta(0))]
-SpanOrZero = Annotated[timedelta, BeforeValidator(_span), Field(ge=timedelta(0))]
-Region = Annotated[str, BeforeValidator(_region)]
-Cron = Annotated[str, BeforeValidator(_cron)]
-Name = Annotated[str, Field(min_length=1, max_length=512)]
-
-
-class Section(BaseModel):
-    """A part of the file: unknown keys are mistakes, and nothing changes after reading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Http(Section):
@@ -178,10 +127,10 @@ class SourceSettings(Section):
         default_factory=dict,
         description="new columns, made of others: {name: '{givenName} {sn}'}; 'reverse' is the caller name",
     )
-    sync: Annotated[SyncSettings | None, BeforeValidator(_switch)] = Field(
+    sync: Annotated[SyncSettings | None, BeforeValidator(switch)] = Field(
         default_factory=SyncSettings, description="when it is pulled into the index; false: ask it live only"
     )
-    live: Annotated[LiveSettings | None, BeforeValidator(_switch)] = Field(
+    live: Annotated[LiveSettings | None, BeforeValidator(switch)] = Field(
         default_factory=LiveSettings, description="how it is asked now; false: answer from the index only"
     )
     fresh_for: Span | None = Field(
@@ -258,6 +207,11 @@ class ReverseSettings(Section):
     )
     strip_prefixes: tuple[str, ...] = Field((), description="prefixes the PBX puts before outside numbers")
     add_prefix: str = Field("", description="what the PBX cuts off the numbers it sends")
+
+    @model_validator(mode="after")
+    def _prefixes_can_be_dialled(self) -> Self:
+        NumberRules(strip_prefixes=self.strip_prefixes, add_prefix=self.add_prefix)
+        return self
 
 
 class ProfileSettings(Section):
@@ -374,9 +328,3 @@ class Config(Section):
             if profile.reverse.suffix
             for name in profile.reverse.sources
         )
-
-
-def hint(wrong: str, known: Mapping[str, object] | set[str]) -> str:
-    """A " (did you mean ...?)" where something known is spelt alike, else nothing."""
-    close = get_close_matches(wrong, list(known), n=1, cutoff=0.6)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from lookupd.config import Config, SourceSettings, hint
+from lookupd.config import Config
 from lookupd.errors import ConfigError
+from lookupd.setting import hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -241,8 +242,3 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
         yield annotation
     for part in get_args(annotation):
         yield from _models(part)
-
-
-def source_key(source: SourceSettings, key: str) -> str:
-    """How a mistake names a key of a source's own back-end."""
-    return f"sources.{source.name}.config.{key}"

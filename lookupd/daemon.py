@@ -16,7 +16,7 @@ from lookupd.desk import Desk
 from lookupd.errors import LookupdError
 from lookupd.index import database
 from lookupd.plugins import ViewArgs
-from lookupd.rest import RestApi, allow_origins, errors_as_json
+from lookupd.rest import RestApi, allow_origin, errors_as_json, other_origins
 from lookupd.state.tokens import Tokens
 from lookupd.sync.process import paths
 from lookupd.sync.supervisor import Supervisor
@@ -69,10 +69,12 @@ class Daemon:
             stack.push_async_callback(supervisor.stop)
             supervisor.start()
         desk = await Desk.open(stack, self._config)
-        app = web.Application(middlewares=[errors_as_json], client_max_size=BODY)
+        is_open = self._config.http.cors
+        middlewares = [other_origins, errors_as_json] if is_open else [errors_as_json]
+        app = web.Application(middlewares=middlewares, client_max_size=BODY)
+        if is_open:
+            app.on_response_prepare.append(allow_origin)
         await self._views(stack, desk, app)
-        if self._config.http.cors:
-            allow_origins(app)
         await self._listen(stack, app)
 
     def _authenticator(self, stack: AsyncExitStack) -> Authenticator:

@@ -53,6 +53,11 @@ _NOT_FOUND = (
     "<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>Nothing is served here.</p>\n"
 )
 
+_PREFLIGHT = {
+    "Access-Control-Allow-Headers": "Content-Type, X-Auth-Token, Wazo-Tenant",
+    "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
+}
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -191,22 +196,17 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return json_response({"message": "Internal Server Error"}, 500)
 
 
-def allow_origins(app: web.Application) -> None:
-    """Answer browsers of other origins, as the existing interface does."""
+@web.middleware
+async def other_origins(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer browsers that ask beforehand whether pages of other origins may use the interface: they may."""
+    if request.method == "OPTIONS" and request.path.startswith(PREFIX):
+        return web.Response(headers=_PREFLIGHT)
+    return await handler(request)
 
-    async def preflight(_request: web.Request) -> web.Response:
-        return web.Response(
-            headers={
-                "Access-Control-Allow-Headers": "Content-Type, X-Auth-Token, Wazo-Tenant",
-                "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
-            }
-        )
 
-    async def allow(_request: web.Request, response: web.StreamResponse) -> None:
-        response.headers["Access-Control-Allow-Origin"] = "*"
-
-    app.router.add_route("OPTIONS", f"{PREFIX}/{{path:.*}}", preflight)
-    app.on_response_prepare.append(allow)
+async def allow_origin(_request: web.Request, response: web.StreamResponse) -> None:
+    """Say so in every response."""
+    response.headers["Access-Control-Allow-Origin"] = "*"
 
 
 def _aiohttp_path(path: str) -> str:

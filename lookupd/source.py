@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,8 +27,9 @@ from lookupd.errors import (
     SourceTimeout,
 )
 from lookupd.freshness import Lifespan
+from lookupd.method import Method, methods_of
 from lookupd.number import ALL, spellings
-from lookupd.plugins import BaseSourcePlugin, QueryArgs, SourceArgs
+from lookupd.plugins import QueryArgs, SourceArgs
 from lookupd.threads import Threads, TooManyWaiting
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Source:
         self.last_error: str | None = None
         self._loader = loader
         self._main_config = main_config
-        self._methods: dict[str, _Method] = {}
+        self._methods: dict[str, Method] = {}
         #: whether what the directory says depends on who asks: then answers are not shared between callers
         self.depends_on_caller = True
         self._asks_live_when_synced = True
@@ -113,7 +114,7 @@ class Source:
         try:
             plugin = self._loader.plugin("backend", self.settings.backend)
             self._name(plugin)
-            methods = _methods(plugin)
+            methods = methods_of(plugin)
             await self._run(methods["load"], self.load_args())
         except PluginError as error:
             self._fail(str(error))
@@ -131,9 +132,12 @@ class Source:
         """Load the plugin, trying again with growing pauses for as long as it does not load."""
         pause = RETRY_FIRST
         while self.state is not State.LOADED:
+            known = self.reason
             try:
                 await self.open()
-            except PluginError:
+            except PluginError as error:
+                if self.reason != known:
+                    logger.error("source %r cannot be asked: %s", self.name, error)  # noqa: TRY400 - it says all
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_LAST)
 
@@ -245,8 +249,6 @@ class Source:
                 setattr(plugin, attribute, value)
 
     def _fail(self, reason: str) -> None:
-        if self.reason != reason:
-            logger.error("source %r cannot be used: %s", self.name, reason)
         self.state, self.reason = State.FAILED, reason
 
     def _spellings(self, number: Number) -> tuple[str, ...]:
@@ -277,7 +279,7 @@ class Source:
             raise SourceFailed(self.name, name, NotImplementedError("its back-end has no such method"))
         return await self._run(self._methods[name], *args)
 
-    async def _run(self, method: _Method, *args: object) -> Any:  # noqa: ANN401 - as the plugin returns it
+    async def _run(self, method: Method, *args: object) -> Any:  # noqa: ANN401 - as the plugin returns it
         """A plugin's method: on the loop if it is async, else in this source's threads."""
         accepted = args[: method.arity]
         if method.is_async:
@@ -358,40 +360,6 @@ async def _async_batches(rows: AsyncIterable[object]) -> AsyncIterator[list[obje
             batch = []
     if batch:
         yield batch
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Method:
-    """A method of a plugin, and how it is to be called: settled once, at load."""
-
-    function: Callable[..., Any]
-    is_async: bool
-    #: how many positional arguments it takes: a plugin may leave out the trailing `args`
-    arity: int
-
-
-def _methods(plugin: object) -> dict[str, _Method]:
-    """What a plugin can do; methods that it only inherits from BaseSourcePlugin are left out."""
-    methods = {}
-    for name in ("load", "unload", "search", "first_match", "match_all", "list", "list_all", "changes"):
-        function = getattr(plugin, name, None)
-        inherited = getattr(type(plugin), name, None) is getattr(BaseSourcePlugin, name, plugin)
-        if callable(function) and not inherited:
-            methods[name] = _Method(
-                function=function, is_async=inspect.iscoroutinefunction(function), arity=_arity(function)
-            )
-    if "load" not in methods:
-        msg = "a back-end must have the method load(args)"
-        raise PluginBroken(msg)
-    return methods
-
-
-def _arity(function: Callable[..., Any]) -> int:
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        return 9
-    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(parameter.kind in positional for parameter in parameters)
 
 
 def _has(contact: Contact, number: Number) -> bool:

@@ -52,7 +52,7 @@ def spellings(number: Number, rules: NumberRules, styles: Sequence[Spelling] = A
 
 
 def national_digits(number: Number, rules: NumberRules) -> str:
-    """Trunk prefix and national number, "0123456789"; of other countries' numbers, the digits after the plus."""
+    """Trunk prefix and national number, "0123456789"; of other countries, the digits after the plus."""
     if rules.region is not None and number.is_international:
         home = plan.of_region(rules.region)
         national = number.key[1 + len(home.country_code) :]

@@ -47,7 +47,6 @@ async def serve(config: Config) -> None:
     await asyncio.to_thread(forget_abandoned, config, where.index, datetime.now(UTC))
     sources = Sources(config, Loader())
     schedule = Schedule(sources, where)
-    sources.open()
     schedule.start()
     try:
         await _end_asked()

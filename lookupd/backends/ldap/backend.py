@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from lookupd import BaseSourcePlugin, QueryArgs, Row, SourceArgs, SourceError
-from lookupd.backends.ldap.connection import Connection, Entry, Found, Query
+from lookupd.backends.ldap.connection import Found, Query
 from lookupd.backends.ldap.entry import Columns, EntryReader
 from lookupd.backends.ldap.filter import Filters
 from lookupd.backends.ldap.pool import Pool
 from lookupd.backends.ldap.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from lookupd.backends.ldap.connection import Connection, Entry
 
 T = TypeVar("T")
 
@@ -25,6 +28,7 @@ class LdapBackend(BaseSourcePlugin):
     config_model = Settings
 
     def load(self, args: SourceArgs, /) -> None:
+        """Get ready, without a word on the network: the directory may come later."""
         settings = Settings.model_validate(args["config"])
         self._columns = Columns(settings)
         self._first_matched = settings.first_matched_columns
@@ -40,13 +44,16 @@ class LdapBackend(BaseSourcePlugin):
         self._pool = Pool(settings, folder / settings.ldap_ca_file if settings.ldap_ca_file else None)
 
     def unload(self) -> None:
+        """Log out."""
         self._pool.close()
 
     def search(self, term: str, _: QueryArgs, /) -> Sequence[Row]:
+        """The rows with a text in a searched column, up to the size limit of the server."""
         filter_ = self._filters.search(term)
         return self._rows(self._found([filter_]).entries) if filter_ else []
 
     def first_match(self, exten: str, _: QueryArgs, /) -> Row | None:
+        """The row with a number; of several, the one whose DN sorts first."""
         filter_ = self._filters.match([exten]) if _comparable(exten) else None
         if not filter_:
             return None
@@ -54,6 +61,7 @@ class LdapBackend(BaseSourcePlugin):
         return self._rows(_in_order(entries)[:1])[0] if entries else None
 
     def match_all(self, extens: Sequence[str], _: QueryArgs, /) -> Mapping[str, Row]:
+        """The rows with any of these numbers in any of their values, asked in one filter."""
         asked = [exten for exten in dict.fromkeys(extens) if _comparable(exten)]
         filters = [self._filters.match(chunk) for chunk in _chunks(asked)]
         found = self._found([filter_ for filter_ in filters if filter_])
@@ -68,6 +76,7 @@ class LdapBackend(BaseSourcePlugin):
         return rows
 
     def list(self, uids: Sequence[str], _: QueryArgs, /) -> Sequence[Row]:
+        """The rows with these unique ids."""
         values = [self._columns.id_value(uid) for uid in dict.fromkeys(uids)]
         chunks = _chunks([value for value in values if value is not None])
         filters = [self._filters.ids(chunk) for chunk in chunks]

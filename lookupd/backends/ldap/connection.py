@@ -1,6 +1,6 @@
 """One connection to an LDAP server: every wait on the network has an end, and python-ldap stays in here.
 
-Used by one thread at a time. Errors are python-ldap's and the operating system's; `failure` says them for people.
+Used by one thread at a time. Its errors are those of python-ldap and of the operating system.
 """
 
 from __future__ import annotations
@@ -12,19 +12,23 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 from urllib.parse import urlsplit
 
 import ldap
 from ldap.controls import SimplePagedResultsControl
 
 from lookupd import SourceError
-from lookupd.backends.ldap.settings import Settings
 
-Entry: TypeAlias = tuple[str, Mapping[str, Sequence[bytes]]]
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from lookupd.backends.ldap.settings import Settings
+
+#: the DN of an entry, and its attributes with their values
+Entry: TypeAlias = "tuple[str, Mapping[str, Sequence[bytes]]]"
 
 _SCOPES = {"subtree": ldap.SCOPE_SUBTREE, "onelevel": ldap.SCOPE_ONELEVEL, "base": ldap.SCOPE_BASE}
 _PORTS = {"ldap": 389, "ldaps": 636}
@@ -77,7 +81,7 @@ class Connection:
         is_last = False
         while not is_last:
             try:
-                is_last, more = self._receive(message, max(deadline - time.monotonic(), 0.001))
+                is_last, more = self._receive(message, deadline - time.monotonic())
             except ldap.SIZELIMIT_EXCEEDED:
                 return Found(entries=entries, is_cut=True)
             entries += more
@@ -123,6 +127,8 @@ class Connection:
 
     def _receive(self, message: int, timeout: float) -> tuple[bool, Sequence[Entry]]:
         """One message of the reply: whether it is the last, and the entry in it."""
+        if timeout <= 0:  # to the library, that would be no limit at all
+            raise ldap.TIMEOUT
         kind, data, _, _ = self._ldap.result3(message, all=0, timeout=timeout)
         return kind == ldap.RES_SEARCH_RESULT, _entries(data)
 
@@ -141,9 +147,9 @@ class Connection:
     def _open_encrypted(self, uri: str) -> None:
         """Find out first whether the server shakes hands at all.
 
-        libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and where it has a
-        network timeout it even spins. So a server that hangs is found out by a handshake of ours, and libldap
-        gets no network timeout.
+        libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and given a network
+        timeout it even spins. So a server that hangs is found out by a handshake of ours, and libldap gets no
+        network timeout.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -203,7 +209,7 @@ class Connection:
             ) from error
 
     def _limit_reads(self) -> None:
-        """Let no read wait longer than the timeouts: libldap limits only the wait for the start of a message."""
+        """Let no read outlast the timeouts: libldap limits only the wait for the start of a message."""
         span = max(self._settings.ldap_timeout, self._settings.ldap_network_timeout)
         seconds = struct.pack("@ll", int(span), int(span % 1 * 1_000_000))
         with socket.socket(fileno=os.dup(self._ldap.fileno())) as same:
@@ -220,48 +226,6 @@ class Connection:
         except BaseException:
             self.close()
             raise
-
-
-def failure(uri: str, settings: Settings, error: Exception) -> SourceError:
-    """What went wrong at a server, and what to do about it."""
-    return SourceError(f"{uri}: {_fact(error)}{_remedy(settings, error)}")
-
-
-def _fact(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"certificate verify failed: {error.verify_message}"
-    if isinstance(error, OSError):
-        return error.strerror or str(error) or type(error).__name__
-    known = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-    desc = str(known.get("desc") or type(error).__name__)
-    info = str(known.get("info") or "")
-    # What the library says where it does not know, or where it asked the operating system for the wrong number.
-    is_empty = info in {"", "(unknown error code)"} or isinstance(error, ldap.SERVER_DOWN | ldap.TIMEOUT)
-    return desc if is_empty else f"{desc} ({info})"
-
-
-def _remedy(settings: Settings, error: Exception) -> str:
-    """What to do about the frequent ones."""
-    trust = "set ldap_ca_file to the authority that signed it, or check the host name in ldap_uri"
-    remedies: Sequence[tuple[type[Exception], str]] = (
-        (ssl.SSLCertVerificationError, trust),
-        (TimeoutError, f"no reply within {settings.ldap_network_timeout} s (ldap_network_timeout)"),
-        (OSError, "check ldap_uri, and that the server runs"),
-        (ldap.CONNECT_ERROR, f"if it is the certificate: {trust}"),
-        (ldap.SERVER_DOWN, "check ldap_uri, and that the server runs"),
-        (ldap.TIMEOUT, f"no reply within {settings.ldap_timeout} s (ldap_timeout), in a pull {settings.ldap_list_timeout} s (ldap_list_timeout)"),
-        (ldap.INVALID_CREDENTIALS, "check ldap_username and ldap_password"),
-        (ldap.INAPPROPRIATE_AUTH, "the server wants a login: set ldap_username and ldap_password"),
-        (ldap.INSUFFICIENT_ACCESS, "the login may not read this: check ldap_username and the server's access rules"),
-        (ldap.CONFIDENTIALITY_REQUIRED, "the server wants encryption: use ldaps:// or ldap_tls: starttls"),
-        (ldap.STRONG_AUTH_REQUIRED, "the server wants encryption or a login: use ldaps:// or ldap_tls: starttls"),
-        (ldap.NO_SUCH_OBJECT, f"check ldap_base_dn: {settings.ldap_base_dn!r} is not there, or the login may not see it"),
-        (ldap.REFERRAL, "another server has this ldap_base_dn: set ldap_uri to it"),
-        (ldap.FILTER_ERROR, "check ldap_custom_filter and ldap_list_filter"),
-        (ldap.SIZELIMIT_EXCEEDED, "the server gives this login only a part: raise its size limit"),
-        (ldap.TIMELIMIT_EXCEEDED, "the server gave up: index the columns there, or raise its time limit"),
-    )  # fmt: skip
-    return next((f"; {remedy}" for kind, remedy in remedies if isinstance(error, kind)), "")
 
 
 def _address(uri: str) -> tuple[str, int]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from lookupd import MultiValue, Row
-from lookupd.backends.ldap.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lookupd.backends.ldap.settings import Settings
 
 logger = logging.getLogger(__name__)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 _WILDCARDS = re.compile(r"\*{2,}")
 _SPECIAL = str.maketrans({character: f"\\{ord(character):02x}" for character in "\\*()\0"})
@@ -78,7 +81,7 @@ class Filters:
         """For all contacts: the custom filter if it asks nothing, else those that could be found."""
         if self.custom and not self._asks:
             return self.custom
-        # Every entry has an entryUUID or objectGUID, the folders too: it says something only where nothing else does.
+        # Every entry has an entryUUID or objectGUID, the folders too: it counts only where nothing else does.
         columns = [*self.searched_columns, *self.first_matched_columns] or [
             self.unique_column or "objectClass"
         ]
@@ -94,7 +97,7 @@ class Filters:
     def _with_custom(self, asked: str, generated: Sequence[str]) -> str:
         parts = [any_of(generated)] if generated else []
         if self.custom:
-            # An empty %Q between two wildcards leaves one: `**` is no filter. A `*` that was asked is escaped.
+            # An empty %Q between two wildcards leaves one: `**` is no filter. An asked `*` is escaped.
             parts.insert(0, _WILDCARDS.sub("*", self.custom.replace("%Q", escape(asked))))
         return all_of(parts)
 

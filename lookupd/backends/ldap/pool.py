@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import ldap
 
 from lookupd import SourceError
-from lookupd.backends.ldap.connection import Connection, failure
-from lookupd.backends.ldap.settings import Settings
+from lookupd.backends.ldap.connection import Connection
+from lookupd.backends.ldap.failure import failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from lookupd.backends.ldap.settings import Settings
 
 T = TypeVar("T")
 
@@ -105,10 +109,9 @@ class Pool:
                 connection = Connection(uri, self._settings, self._ca_file)
             except _UNREACHABLE as error:
                 failures.append(failure(uri, self._settings, error))
-                cause = error
             except ldap.LDAPError as error:
                 raise failure(uri, self._settings, error) from error
             else:
                 self._uris = (uri, *(other for other in uris if other != uri))
                 return connection
-        raise SourceError("; ".join(str(one) for one in failures)) from cause
+        raise SourceError("; ".join(str(one) for one in failures))

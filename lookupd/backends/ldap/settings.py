@@ -23,7 +23,7 @@ Attribute = Annotated[
     str, StringConstraints(pattern=r"^(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*$")
 ]
 _ESCAPE = re.compile(r"\\[0-9A-Fa-f]{2}")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9;-]*)")
+_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9;-]*)(?=[}\[.!:])")
 
 
 class Settings(BaseModel):

@@ -1,0 +1,15 @@
+"""What all tests share: files are temporary, ports are free ones, and hypothesis gives the same examples."""
+
+from __future__ import annotations
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("lookupd", deadline=None, derandomize=True, max_examples=100)
+hypothesis.settings.load_profile("lookupd")
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration_from_outside(monkeypatch):
+    """The environment of whoever runs the tests does not reach them."""
+    monkeypatch.delenv("LOOKUPD_CONFIG", raising=False)

@@ -1,0 +1,146 @@
+"""Fakes that work: a directory in memory behind a real back-end, a loader that finds it, a clock that is set."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lookupd.config import Config
+from lookupd.contact import Shape
+from lookupd.errors import PluginMissing
+from lookupd.loader import Loader
+from lookupd.source import Source
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+#: one person, as a row
+ADA = {"id": "1", "name": "Ada Bélanger", "number": "+33 1 99 00 12 34", "mobile": "06 39 98 12 34"}
+BOB = {"id": "2", "name": "Bob Müller", "number": "01 99 00 56 78", "mobile": None}
+
+#: how the rows above are read
+COLUMNS: dict[str, Any] = {
+    "unique_column": "id",
+    "searched_columns": ["name"],
+    "first_matched_columns": ["number", "mobile"],
+    "format_columns": {"reverse": "{name}"},
+}
+
+
+@dataclass(kw_only=True)
+class Directory:
+    """A directory in memory; what goes wrong with it is set from outside."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    #: raised by every question while it is set
+    error: Exception | None = None
+    #: questions wait for it while it is set
+    gate: asyncio.Event | None = None
+    #: every question that came: (method, argument)
+    asked: list[tuple[str, Any]] = field(default_factory=list)
+    load_error: Exception | None = None
+
+    async def answer(self, method: str, argument: object) -> None:
+        self.asked.append((method, argument))
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+
+
+class FakeBackend:
+    """An async back-end on a Directory; finds numbers written exactly as asked, as most directories do."""
+
+    depends_on_caller = False
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    async def load(self, args):
+        if self._directory.load_error is not None:
+            raise self._directory.load_error
+        self._columns = args["config"]["first_matched_columns"]
+
+    async def unload(self):
+        pass
+
+    async def search(self, term, args):
+        await self._directory.answer("search", term)
+        return [row for row in self._directory.rows if term.casefold() in str(row.get("name")).casefold()]
+
+    async def first_match(self, exten, args):
+        return (await self.match_all([exten], args)).get(exten)
+
+    async def match_all(self, extens, args):
+        await self._directory.answer("match_all", list(extens))
+        return {
+            exten: row
+            for exten in extens
+            for row in reversed(self._directory.rows)
+            if exten in [row.get(column) for column in self._columns]
+        }
+
+    async def list(self, uids, args):
+        await self._directory.answer("list", list(uids))
+        return [row for row in self._directory.rows if str(row.get("id")) in uids]
+
+    async def list_all(self) -> AsyncIterator[dict[str, Any]]:
+        await self._directory.answer("list_all", None)
+        for row in list(self._directory.rows):
+            yield row
+
+
+class FakeLoader(Loader):
+    """Finds fake back-ends by the names of their directories, and whatever is really installed."""
+
+    def __init__(self, **directories: Directory) -> None:
+        super().__init__()
+        self._directories = directories
+
+    def names(self, kind):
+        return sorted([*super().names(kind), *(self._directories if kind == "backend" else ())])
+
+    def plugin(self, kind, name):
+        if kind == "backend" and name in self._directories:
+            return FakeBackend(self._directories[name])
+        return super().plugin(kind, name)
+
+    def plugin_class(self, kind, name):
+        if kind == "backend" and name in self._directories:
+            return FakeBackend
+        if kind == "backend" and name == "missing":
+            raise PluginMissing(kind, name, [])
+        return super().plugin_class(kind, name)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = datetime(2026, 1, 1, 12, tzinfo=UTC)) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def move(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def config_of(*sources: dict[str, Any], **more: Any) -> Config:
+    """A configuration with these sources, and a profile `default` that uses them in this order."""
+    names = [source["name"] for source in sources]
+    tree = {
+        "region": "FR",
+        "sources": [{"backend": source["name"], **COLUMNS, **source} for source in sources],
+        "profiles": {"default": {"reverse": {"sources": names}, "lookup": {"sources": names}}},
+    }
+    return Config.model_validate({**tree, **more})
+
+
+def source_of(directory: Directory, **settings: Any) -> Source:
+    """A source named `fake` on a directory; not opened yet."""
+    config = config_of({"name": "fake", **settings})
+    [own] = config.sources
+    return Source(own, Shape(own, config.rules(own)), FakeLoader(fake=directory), {})

@@ -1,8 +1,7 @@
-"""Fakes that work: a directory in memory behind a real back-end, a loader that finds it, a clock that is set."""
+"""Fakes that work: a directory in memory behind a real back-end, a loader that finds it, a clock."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from lookupd.loader import Loader
 from lookupd.source import Source
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator
 
 #: one person, as a row

@@ -1,51 +1,40 @@
-# ruff: noqa: A005 - absolute imports tell it from the standard library's csv
 """Contacts in a CSV file, read again whenever the file changes.
 
-The file is never trusted half: one that is being written, cut off or garbled is an error, and the old contacts stay.
+The file is never trusted half: where it is being written, cut off or garbled, asking it is an error.
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-import os
+import itertools
 import re
 import stat
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Self, TextIO, TypeAlias
 
-from charset_normalizer import from_bytes
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from lookupd import BaseSourcePlugin, QueryArgs, Row, SourceArgs, SourceError
+from lookupd.backends.csv_encoding import encoding_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 #: what tells one state of a file from another: inode, size, time of the last change in ns
 Stamp: TypeAlias = tuple[int, int, int]
 Cells: TypeAlias = dict[str, str | None]
 
-_BLOCK = 1 << 20
-_SAMPLE = 1 << 16  # bytes of non-ASCII lines that are looked at to guess an encoding
 _SEPARATORS = ",;\t|"
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins as UTF-16 does, so it is asked first
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+_NOT_DIGITS = re.compile(r"[^0-9+*#]")
+_BETWEEN_NUMBERS = re.compile(r"[;/,]")
+_FOLDS = str.maketrans(
+    {"ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i"}
 )
-# What people have besides cp1252; more would only make the guess worse.
-_ENCODINGS = [
-    "cp1250", "cp1251", "cp1253", "cp1254", "cp1255", "cp1256", "cp1257", "koi8_r", "cp866", "cp850", "mac_roman",
-    "cp932", "euc_jp", "gb18030", "big5", "cp949",
-]  # fmt: skip
-# What no Western text has: three accents in a row, a capital after a small letter, a symbol glued before a letter.
-_NOT_WESTERN = re.compile(r"[À-ÿŒœŠšŽžŸƒ]{3}|[a-zß-ÿ][À-ÞŒŠŽŸ]|[¢-¦¨©¬®¯±-¶¸¹¼-¾‚„†‡ˆ‰˜™×÷][A-Za-zÀ-ÿ]")
-_FOLDS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 
 
 class Settings(BaseModel):
@@ -102,7 +91,8 @@ class CsvBackend(BaseSourcePlugin):
 
     def unload(self) -> None:
         """Forget the file."""
-        self._table = None
+        with self._lock:
+            self._table = None
 
     def search(self, term: str, _: QueryArgs, /) -> Sequence[Row]:
         """The rows that have every word somewhere in their searched columns, whatever the accents."""
@@ -124,13 +114,166 @@ class CsvBackend(BaseSourcePlugin):
 
     def list_all(self) -> Iterator[Row]:
         """Every row, one in memory at a time. A SourceError at the very end says that the file changed."""
-        with _opened(self._path) as file:
-            yield from self._rows(file)
+        return _read(self._path, self._settings)
 
     def _current(self) -> Table:
-        """The file as it is now. One thread reads it, the others wait for that."""
+        """The file as it is now: one thread reads it, the others wait for that."""
         with self._lock:
-            if self._table is None or self._table.stamp != _stamp_of(self._path):
-                with _opened(self._path) as file:
-                    self._table = Table(file.stamp, self._rows(file), self._settings)
+            stamp = _stamp(self._path)
+            if self._table is None or self._table.stamp != stamp:
+                self._table = Table(stamp, _read(self._path, self._settings), self._settings)
             return self._table
+
+
+class Table:
+    """The rows of one state of the file, ready to be asked."""
+
+    def __init__(self, stamp: Stamp, rows: Iterable[Cells], settings: Settings) -> None:
+        self.stamp = stamp
+        self._rows = list(rows)
+        self._searched = settings.searched_columns
+        self.by_uid: dict[str, Cells] = {}
+        self.by_number: dict[str, Cells] = {}
+        for row in self._rows:
+            uid = row[settings.unique_column] if settings.unique_column else None
+            if uid:
+                self.by_uid.setdefault(uid, row)
+            for column in settings.first_matched_columns:
+                for number in _numbers(row[column]):
+                    self.by_number.setdefault(number, row)
+
+    def search(self, term: str) -> Sequence[Row]:
+        """The rows that have every word of a text in a searched column."""
+        words = _fold(term).split()
+        if not self._searched:
+            return []
+        return [
+            row for row, text in zip(self._rows, self._texts, strict=True) if all(w in text for w in words)
+        ]
+
+    @cached_property
+    def _texts(self) -> Sequence[str]:
+        """What is searched of each row; made for the first search, since many sources never see one."""
+        return [_fold("\n".join(row[column] or "" for column in self._searched)) for row in self._rows]
+
+
+def _read(path: Path, settings: Settings) -> Iterator[Cells]:
+    """The rows of a file. Raises SourceError when they cannot be read, or were not all of one state."""
+    before = _stamp(path)
+    encoding = settings.encoding
+    try:
+        with path.open("rb") as raw:
+            encoding = encoding or encoding_of(raw, path)
+            raw.seek(0)
+            with io.TextIOWrapper(raw, encoding, newline="") as text:
+                yield from _parse(text, path, settings)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    except UnicodeError as error:
+        raise SourceError(f"{path}: is not in the encoding {encoding} ({error}); set encoding") from error
+    if _stamp(path) != before:
+        raise SourceError(f"{path}: was changed while it was read; it is read again next time")
+
+
+def _parse(text: TextIO, path: Path, settings: Settings) -> Iterator[Cells]:
+    first = text.readline().removeprefix("\ufeff")
+    lines = _Lines(itertools.chain([first], text))
+    reader = csv.reader(lines, delimiter=settings.separator or _separator_of(first), strict=True)
+    try:
+        header = _header(next(reader, []), path, settings)
+        for cells in reader:
+            if len(cells) > len(header):
+                raise SourceError(
+                    f"{path}, line {reader.line_num}: has {len(cells)} cells under {len(header)} names; "
+                    f"the separator may be wrong (it is {reader.dialect.delimiter!r})"
+                )
+            if 0 < len(cells) < len(header) and not lines.is_whole:
+                raise _half_written(path, reader.line_num)
+            values = [cell if cell and not cell.isspace() else None for cell in cells]
+            if any(values):
+                yield dict(itertools.zip_longest(header, values))
+    except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            raise _half_written(path, reader.line_num) from error
+        raise SourceError(f"{path}, line {reader.line_num}: {error}; the file must be repaired") from error
+
+
+class _Lines:
+    """The lines of a text; it remembers whether the last one was ended."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self._text = text
+        self.is_whole = True
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._text)
+        if "\0" in line:
+            raise csv.Error("there are NUL bytes (UTF-16 needs its mark, or the key encoding)")
+        self.is_whole = line.endswith(("\n", "\r"))
+        return line
+
+
+def _header(cells: Sequence[str], path: Path, settings: Settings) -> Sequence[str]:
+    names = [cell.strip() for cell in cells]
+    if not any(names):
+        raise SourceError(f"{path}: is empty, or its first line has no column names")
+    nameless = [str(number) for number, name in enumerate(names, 1) if not name]
+    if nameless:
+        raise SourceError(f"{path}: column {', '.join(nameless)} has no name; name it in the first line")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise SourceError(f"{path}: two columns are called {', '.join(map(repr, twice))}; rename one")
+    wanted = [*settings.searched_columns, *settings.first_matched_columns]
+    wanted += [settings.unique_column] if settings.unique_column else []
+    missing = [name for name in dict.fromkeys(wanted) if name not in names]
+    if missing:
+        raise SourceError(
+            f"{path}: has no column {', '.join(map(repr, missing))} (it has: {', '.join(names)}); "
+            f"check the columns of this source, and its separator"
+        )
+    return names
+
+
+def _separator_of(header: str) -> str:
+    """What makes the most columns of the header; of equals, the first."""
+    return max(_SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError(f"{path}: is not a file that can be read twice; set file to a regular file")
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _unreadable(path: Path, error: OSError) -> SourceError:
+    return SourceError(f"{path}: {error.strerror}; check file, and that lookupd may read it")
+
+
+def _half_written(path: Path, line: int) -> SourceError:
+    return SourceError(f"{path}, line {line}: the file ends within a row, so it is half-written")
+
+
+def _digits(number: str) -> str:
+    return _NOT_DIGITS.sub("", number)
+
+
+def _numbers(cell: str | None) -> Iterable[str]:
+    """What a cell can be found by: all of it, and each of several numbers in it."""
+    if not cell:
+        return ()
+    return filter(None, map(_digits, (cell, *_BETWEEN_NUMBERS.split(cell))))
+
+
+def _fold(text: str) -> str:
+    """Text without case and accents."""
+    if text.isascii():
+        return text.lower()
+    parts = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(part for part in parts if not unicodedata.combining(part)).translate(_FOLDS)

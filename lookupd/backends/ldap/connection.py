@@ -147,9 +147,9 @@ class Connection:
     def _open_encrypted(self, uri: str) -> None:
         """Find out first whether the server shakes hands at all.
 
-        libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and given a network
-        timeout it even spins. So a server that hangs is found out by a handshake of ours, and libldap gets no
-        network timeout.
+        libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and given a
+        network timeout it even spins. So a server that hangs is found out by a handshake of ours, and libldap
+        gets no network timeout.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False

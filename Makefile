@@ -1,0 +1,48 @@
+# `make run` and `make test` set up everything they need: system packages, a virtual environment, libraries.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+
+.PHONY: run test lint format bench transcript clean
+
+run: $(VENV)/.run  ## Start the daemon on the demo directory.
+	@$(BIN)/python tools/run_demo.py
+
+test: $(VENV)/.dev  ## Run the tests, with branch coverage.
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+lint: $(VENV)/.dev  ## Style, types and the arrows of the design.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/mypy tools bench docs
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Lay out the code, and mend what can be mended.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev  ## Measure, as ratios to floors of the same run.
+	$(BIN)/python bench/numbers.py
+
+transcript: $(VENV)/.dev  ## Play docs/transcript.md again: a real LDAP server, killed and started again.
+	$(BIN)/python docs/make_transcript.py
+
+clean:  ## Remove everything that was made.
+	rm -rf $(VENV) var build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+
+$(VENV)/.made: tools/system_packages.sh
+	@tools/system_packages.sh venv $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: $(VENV)/.made pyproject.toml constraints.txt
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	@tools/system_packages.sh test $(PYTHON)
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,5 @@
+"""`python -m lookupd` is `lookupd`."""
+
+from lookupd.cli import main
+
+main(prog_name="lookupd")

@@ -1,0 +1,47 @@
+#!/bin/sh
+# Install the Debian packages that a purpose needs and that are missing.
+# usage: system_packages.sh venv|test PYTHON
+set -eu
+
+purpose=$1
+python=$2
+
+missing() {
+    for package in "$@"; do
+        dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || echo "$package"
+    done
+}
+
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || {
+    echo "lookupd needs Python 3.11 or newer (found: ${python:-none}); set PYTHON=/path/to/python3.11" >&2
+    exit 1
+}
+
+case $purpose in
+venv)
+    "$python" -c 'import ensurepip' 2>/dev/null || wanted=$(missing python3-venv)
+    ;;
+test)
+    # slapd and ldap-utils: a real directory for the tests; the rest builds python-ldap
+    wanted=$(missing slapd ldap-utils gcc libc6-dev libldap2-dev libsasl2-dev)
+    test -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ||
+        wanted="$wanted $(missing python3-dev)"
+    ;;
+*)
+    echo "usage: $0 venv|test PYTHON" >&2
+    exit 2
+    ;;
+esac
+
+wanted=$(echo ${wanted:-})
+test -n "$wanted" || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "These Debian packages are missing: $wanted" >&2
+    echo "Install them, then run make again: sudo apt-get install --no-install-recommends $wanted" >&2
+    exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update --quiet=2
+# shellcheck disable=SC2086 - one word a package
+apt-get install --quiet=2 --no-install-recommends $wanted >/dev/null

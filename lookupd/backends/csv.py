@@ -80,6 +80,8 @@ class CsvBackend(BaseSourcePlugin):
     """Asks a CSV file; it is kept in memory once a question other than `list_all` was asked."""
 
     config_model = Settings
+    depends_on_caller = False
+    asks_live_when_synced = False  # the index is as good as the file it was read from
 
     def load(self, args: SourceArgs, /) -> None:
         """Get ready, without a look at the file: it may come later."""
@@ -184,25 +186,26 @@ def _parse(text: TextIO, path: Path, settings: Settings) -> Iterator[Cells]:
         for cells in reader:
             if len(cells) > len(header):
                 raise SourceError(
-                    f"{path}, line {reader.line_num}: has {len(cells)} cells under {len(header)} names; "
+                    f"{path}, line {lines.number}: has {len(cells)} cells under {len(header)} names; "
                     f"the separator may be wrong (it is {reader.dialect.delimiter!r})"
                 )
             if 0 < len(cells) < len(header) and not lines.is_whole:
-                raise _half_written(path, reader.line_num)
+                raise _half_written(path, lines.number)
             values = [cell if cell and not cell.isspace() else None for cell in cells]
             if any(values):
                 yield dict(itertools.zip_longest(header, values))
     except csv.Error as error:
         if "unexpected end of data" in str(error):
-            raise _half_written(path, reader.line_num) from error
-        raise SourceError(f"{path}, line {reader.line_num}: {error}; the file must be repaired") from error
+            raise _half_written(path, lines.number) from error
+        raise SourceError(f"{path}, line {lines.number}: {error}; the file must be repaired") from error
 
 
 class _Lines:
-    """The lines of a text; it remembers whether the last one was ended."""
+    """The lines of a text; it remembers the number of the last one, and whether it was ended."""
 
     def __init__(self, text: Iterator[str]) -> None:
         self._text = text
+        self.number = 0
         self.is_whole = True
 
     def __iter__(self) -> Self:
@@ -210,6 +213,7 @@ class _Lines:
 
     def __next__(self) -> str:
         line = next(self._text)
+        self.number += 1
         if "\0" in line:
             raise csv.Error("there are NUL bytes (UTF-16 needs its mark, or the key encoding)")
         self.is_whole = line.endswith(("\n", "\r"))

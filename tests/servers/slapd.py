@@ -5,6 +5,7 @@ It belongs to whoever made it: it runs in the foreground as a child, and ends by
 
 import base64
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -62,25 +63,22 @@ index uid,mail,telephoneNumber,mobile eq
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certificates:
-    """A self-made authority, and a certificate of it for 127.0.0.1 and localhost."""
+    """A self-made authority, and a certificate of it for some names."""
 
     ca_file: Path
     certificate: Path
     key: Path
 
     @classmethod
-    def make(cls, folder: Path) -> Self:
-        """Made with the openssl command, valid for a day."""
+    def make(cls, folder: Path, names: str = "IP:127.0.0.1,DNS:localhost") -> Self:
+        """Made with the openssl command, valid for a day; the names are as `subjectAltName` has them."""
         folder.mkdir(parents=True, exist_ok=True)
-        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-        ca = ("-CA", "ca.pem", "-CAkey", "ca.key")
-        for arguments in (
-            ("-x509", *new_key, "-subj", "/CN=Test authority", "-keyout", "ca.key", "-out", "ca.pem"),
-            ("-x509", *new_key, "-subj", "/CN=localhost", *ca, "-keyout", "server.key", "-out", "server.pem",
-             "-addext", "basicConstraints=critical,CA:FALSE",
-             "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
-        ):  # fmt: skip
-            command = ("openssl", "req", "-days", "1", *arguments)
+        new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1")
+        authority = ("-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Test authority")
+        server = ("-keyout", "server.key", "-out", "server.pem", "-subj", "/CN=Test server")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "basicConstraints=critical,CA:FALSE")
+        for arguments in (authority, (*server, *signed, "-addext", f"subjectAltName={names}")):
+            command = ("openssl", "req", "-x509", *new_key, *arguments)
             subprocess.run(command, cwd=folder, check=True, capture_output=True)
         return cls(ca_file=folder / "ca.pem", certificate=folder / "server.pem", key=folder / "server.key")
 
@@ -157,7 +155,9 @@ class Slapd:
 
     def suspend(self) -> None:
         """Let it hang: connections are still accepted by the kernel, nothing is answered."""
-        self._running().send_signal(signal.SIGSTOP)
+        process = self._running()
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED)  # its threads do not stop at once
 
     def resume(self) -> None:
         """Let it go on after `suspend`."""

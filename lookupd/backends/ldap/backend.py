@@ -26,6 +26,7 @@ class LdapBackend(BaseSourcePlugin):
     """Asks an LDAP directory; several threads may ask at once, each with a connection of its own."""
 
     config_model = Settings
+    depends_on_caller = False
 
     def load(self, args: SourceArgs, /) -> None:
         """Get ready, without a word on the network: the directory may come later."""
@@ -60,20 +61,20 @@ class LdapBackend(BaseSourcePlugin):
         entries = self._found([filter_]).entries
         return self._rows(_in_order(entries)[:1])[0] if entries else None
 
-    def match_all(self, extens: Sequence[str], _: QueryArgs, /) -> Mapping[str, Row]:
+    def match_all(self, extens: Sequence[str], args: QueryArgs, /) -> Mapping[str, Row]:
         """The rows with any of these numbers in any of their values, asked in one filter."""
-        asked = [exten for exten in dict.fromkeys(extens) if _comparable(exten)]
-        filters = [self._filters.match(chunk) for chunk in _chunks(asked)]
+        asked = {exten: _comparable(exten) for exten in extens if _comparable(exten)}
+        filters = [self._filters.match(chunk) for chunk in _chunks(list(asked))]
         found = self._found([filter_ for filter_ in filters if filter_])
-        by_number = self._by_number(_in_order(found.entries))
-        rows = {exten: by_number[_comparable(exten)] for exten in asked if _comparable(exten) in by_number}
-        if found.is_cut and not rows:
-            # What was asked may be in the part that the server kept back.
-            raise SourceError(
-                f"{self._name}: the server's size limit kept back entries with these numbers; "
-                f"raise it for the login of this source"
-            )
-        return rows
+        rows = [(row, self._numbers(row)) for row in self._rows(_in_order(found.entries))]
+        owners = {number: row for row, numbers in reversed(rows) for number in numbers}
+        answers = {exten: owners[number] for exten, number in asked.items() if number in owners}
+        if found.is_cut or any(numbers.isdisjoint(asked.values()) for _, numbers in rows):
+            # The size limit kept some back, or the directory has a looser comparison or another name for the
+            # column: who is missing is asked for alone.
+            singles = {exten: self.first_match(exten, args) for exten in asked if exten not in answers}
+            answers |= {exten: row for exten, row in singles.items() if row}
+        return answers
 
     def list(self, uids: Sequence[str], _: QueryArgs, /) -> Sequence[Row]:
         """The rows with these unique ids."""
@@ -113,19 +114,11 @@ class LdapBackend(BaseSourcePlugin):
         reader = EntryReader(self._columns, self._name)
         return [reader.row(dn, attributes) for dn, attributes in entries]
 
-    def _by_number(self, entries: Iterable[Entry]) -> Mapping[str, Row]:
-        """Every number of the entries -> the row of the first that has it."""
-        found: dict[str, Row] = {}
-        for row in self._rows(entries):
-            for number in self._numbers(row):
-                found.setdefault(_comparable(number), row)
-        return found
-
-    def _numbers(self, row: Row) -> Iterator[str]:
-        for column in self._first_matched:
-            value = row.get(column)
-            if isinstance(value, str):
-                yield from getattr(value, "all", (value,))
+    def _numbers(self, row: Row) -> frozenset[str]:
+        """All numbers of a row, ready to be compared."""
+        values = [row.get(column) for column in self._first_matched]
+        texts = [value for value in values if isinstance(value, str)]
+        return frozenset(_comparable(number) for text in texts for number in getattr(text, "all", (text,)))
 
 
 def _in_order(entries: Iterable[Entry]) -> Sequence[Entry]:

@@ -6,11 +6,9 @@ Used by one thread at a time. Its errors are those of python-ldap and of the ope
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import ssl
 import struct
-import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -20,6 +18,7 @@ import ldap
 from ldap.controls import SimplePagedResultsControl
 
 from lookupd import SourceError
+from lookupd.backends.ldap.watch import after, connected_to, shut_down, shut_down_new, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 Entry: TypeAlias = "tuple[str, Mapping[str, Sequence[bytes]]]"
 
 _SCOPES = {"subtree": ldap.SCOPE_SUBTREE, "onelevel": ldap.SCOPE_ONELEVEL, "base": ldap.SCOPE_BASE}
+_SILENCE = 60  # seconds after which an idle connection is asked for a sign of life
 _PORTS = {"ldap": 389, "ldaps": 636}
 _REFUSES_PAGES = (ldap.UNAVAILABLE_CRITICAL_EXTENSION, ldap.UNWILLING_TO_PERFORM, ldap.ADMINLIMIT_EXCEEDED)
 
@@ -66,6 +66,7 @@ class Connection:
             self._open_encrypted(uri)
         else:
             self._ldap = ldap.initialize(uri)
+            self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, settings.ldap_network_timeout)
             self._log_in_or_close()
 
     def close(self) -> None:
@@ -137,9 +138,13 @@ class Connection:
         plain = socket.create_connection(_address(uri), self._settings.ldap_network_timeout)
         with plain.dup() as watched:
             plain.settimeout(None)
+            self._guard(plain)
             self._ldap = ldap.initialize(uri, fileno=plain.detach())
             if self._settings.ldap_tls == "starttls":
-                with self._closing_on_error(), _shut_down_after(self._settings.ldap_timeout, watched):
+                with (
+                    self._closing_on_error(),
+                    after(self._settings.ldap_timeout, lambda: shut_down(watched)),
+                ):
                     self._set_options(uses_tls=True)
                     self._ldap.start_tls_s()
         self._log_in_or_close()
@@ -148,17 +153,21 @@ class Connection:
         """Find out first whether the server shakes hands at all.
 
         libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and given a
-        network timeout it even spins. So a server that hangs is found out by a handshake of ours, and libldap
-        gets no network timeout.
+        network timeout it even spins. So a server that hangs is found out by a handshake of ours, libldap
+        gets no network timeout, and its socket is shut down should the server hang just then.
         """
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # libldap checks it, right after
-        with contextlib.suppress(ssl.SSLError):
-            self._shake_hands(uri, context)
+        peer = self._shake_hands(uri, context)
         self._ldap = ldap.initialize(uri)
+        self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, None)  # whatever ldap.conf says
+        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_IDLE, _SILENCE)
+        span = self._settings.ldap_network_timeout + self._settings.ldap_timeout
+        before = connected_to(peer)
         try:
-            self._log_in_or_close(uses_tls=True)
+            with after(span, lambda: shut_down_new(peer, before)):
+                self._log_in_or_close(uses_tls=True)
         except ldap.SERVER_DOWN:
             self._raise_if_untrusted(uri)
             raise
@@ -166,58 +175,67 @@ class Connection:
     def _raise_if_untrusted(self, uri: str) -> None:
         """Say what is wrong with the certificate; GnuTLS within libldap says nothing."""
         if self._settings.ldap_verify_certificate:
-            self._shake_hands(uri, ssl.create_default_context(cafile=self._ca_file))
+            address = _address(uri)
+            context = ssl.create_default_context(cafile=self._ca_file)
+            with (
+                socket.create_connection(address, self._settings.ldap_network_timeout) as plain,
+                context.wrap_socket(plain, server_hostname=address[0]),
+            ):
+                pass
 
-    def _shake_hands(self, uri: str, context: ssl.SSLContext) -> None:
+    def _shake_hands(self, uri: str, context: ssl.SSLContext) -> object:
+        """The address that answered; a refusal is an answer too, and libldap will say which."""
         address = _address(uri)
-        with (
-            socket.create_connection(address, self._settings.ldap_network_timeout) as plain,
-            context.wrap_socket(plain, server_hostname=address[0]),
-        ):
-            pass
+        with socket.create_connection(address, self._settings.ldap_network_timeout) as plain:
+            peer: object = plain.getpeername()
+            with contextlib.suppress(ssl.SSLError), context.wrap_socket(plain, server_hostname=address[0]):
+                pass
+        return peer
 
     def _log_in_or_close(self, *, uses_tls: bool = False) -> None:
         with self._closing_on_error():
             self._set_options(uses_tls=uses_tls)
             message = self._ldap.simple_bind(self._settings.ldap_username or "", self._settings.password)
             self._ldap.result3(message, all=1, timeout=self._settings.ldap_timeout)
-            self._limit_reads()
+            with socket_of(self._ldap.fileno()) as same:
+                self._guard(same)
 
     def _set_options(self, *, uses_tls: bool) -> None:
         self._ldap.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
         self._ldap.set_option(ldap.OPT_REFERRALS, 0)
         self._ldap.set_option(ldap.OPT_TIMEOUT, self._settings.ldap_timeout)
-        # A firewall forgets a silent connection, and tells nobody.
-        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_IDLE, 60)
-        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_PROBES, 3)
-        self._ldap.set_option(ldap.OPT_X_KEEPALIVE_INTERVAL, 10)
-        if not uses_tls:
-            return
+        if uses_tls:
+            self._set_tls_options()
+
+    def _set_tls_options(self) -> None:
         demands = self._settings.ldap_verify_certificate
         self._ldap.set_option(
             ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND if demands else ldap.OPT_X_TLS_NEVER
         )
         try:
             if self._ca_file:
-                self._ca_file.open("rb").close()
+                # GnuTLS takes any file, and finds fault with the server then.
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(self._ca_file)
                 self._ldap.set_option(ldap.OPT_X_TLS_CACERTFILE, str(self._ca_file))
             self._ldap.set_option(ldap.OPT_X_TLS_NEWCTX, 0)  # takes over what was set before it
         except (OSError, ValueError) as error:
             raise SourceError(
                 f"{self._ca_file or 'the authorities of the system'}: no certificates can be read there "
-                f"({error}); ldap_ca_file must be a PEM file"
+                f"({error}); set ldap_ca_file to a PEM file"
             ) from error
 
-    def _limit_reads(self) -> None:
+    def _guard(self, connected: socket.socket) -> None:
         """Let no read outlast the timeouts: libldap limits only the wait for the start of a message."""
         span = max(self._settings.ldap_timeout, self._settings.ldap_network_timeout)
         seconds = struct.pack("@ll", int(span), int(span % 1 * 1_000_000))
-        with socket.socket(fileno=os.dup(self._ldap.fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
-            # An alive but idle connection is asked for a sign of life, see above.
-            if same.family != socket.AF_UNIX:
-                same.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        if connected.family == socket.AF_UNIX:
+            return
+        # A firewall forgets a silent connection, and tells nobody.
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENCE)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _SILENCE // 4)
 
     @contextlib.contextmanager
     def _closing_on_error(self) -> Iterator[None]:
@@ -231,24 +249,6 @@ class Connection:
 def _address(uri: str) -> tuple[str, int]:
     parts = urlsplit(uri)
     return parts.hostname or "", parts.port or _PORTS[parts.scheme]
-
-
-@contextlib.contextmanager
-def _shut_down_after(seconds: float, watched: socket.socket) -> Iterator[None]:
-    """End a connection whose block takes too long; what waits for it then gets an error."""
-
-    def shut_down() -> None:
-        with contextlib.suppress(OSError):
-            watched.shutdown(socket.SHUT_RDWR)
-
-    timer = threading.Timer(seconds, shut_down)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
 
 
 def _entries(data: Sequence[tuple[str | None, Mapping[str, Sequence[bytes]]]]) -> Sequence[Entry]:

@@ -23,7 +23,7 @@ Attribute = Annotated[
     str, StringConstraints(pattern=r"^(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*$")
 ]
 _ESCAPE = re.compile(r"\\[0-9A-Fa-f]{2}")
-_PLACEHOLDER = re.compile(r"\{([A-Za-z][A-Za-z0-9;-]*)(?=[}\[.!:])")
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([A-Za-z][A-Za-z0-9;-]*)(?=[}\[.!:])")
 
 
 class Settings(BaseModel):
@@ -69,7 +69,7 @@ class Settings(BaseModel):
     first_matched_columns: tuple[Attribute, ...] = ()
     format_columns: dict[str, str] = Field(default_factory=dict)
 
-    @field_validator("searched_columns", "first_matched_columns", "format_columns", mode="before")
+    @field_validator("searched_columns", "first_matched_columns", mode="before")
     @classmethod
     def _nothing_is_empty(cls, value: object) -> object:
         return value or ()

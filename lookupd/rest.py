@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
+from lookupd.configfile import MASK
 from lookupd.errors import (
     AuthError,
     LookupdError,
@@ -45,9 +46,11 @@ _VERBS = {
     "patch": "update",
     "delete": "delete",
 }
-#: Flask's way to write a path variable, which the developer guide's plugins use
+#: Flask's ways to write a path variable, which the developer guide's plugins use
+_FLASK_PATH = re.compile(r"<path:(\w+)>")
 _FLASK_VARIABLE = re.compile(r"<(?:\w+:)?(\w+)>")
 _VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+_OPEN_VARIABLE = re.compile(r"\{(\w+)\}")
 
 _NOT_FOUND = (
     "<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>Nothing is served here.</p>\n"
@@ -111,7 +114,7 @@ class RestApi:
             except Refused as refused:
                 return json_response(refused.body, refused.status)
             except LookupdError as error:
-                status, body = told(error, access=_filled(access, request), is_legacy=is_legacy)
+                status, body = told(error, _refusal(request, access), is_legacy=is_legacy)
                 return json_response(body, status)
 
         return handle
@@ -142,16 +145,14 @@ def as_response(reply: object) -> web.StreamResponse:
     """What a resource method returned: a response, a value, or (value, status)."""
     if isinstance(reply, web.StreamResponse):
         return reply
-    if isinstance(reply, tuple):
-        body, status = reply
-        return json_response(body, status)
-    return web.Response(status=204) if reply is None else json_response(reply)
+    body, status = reply if isinstance(reply, tuple) else (reply, 204 if reply is None else 200)
+    return web.Response(status=204) if status == 204 else json_response(body, status)  # noqa: PLR2004
 
 
-def told(error: LookupdError, *, access: str, is_legacy: bool) -> tuple[int, object]:
-    """Status and body for an error: the one table of this API."""
+def told(error: LookupdError, refusal: Mapping[str, object], *, is_legacy: bool) -> tuple[int, object]:
+    """Status and body for an error: the one table of this API. `refusal` is what a 401 tells besides."""
     now = time.time()
-    status, error_id, resource, details = _facts(error, access)
+    status, error_id, resource, details = _facts(error, refusal)
     if is_legacy:
         reason = "Unauthorized" if status == 401 else str(error)  # noqa: PLR2004
         stamp = now if status == 401 else [now]  # noqa: PLR2004
@@ -160,14 +161,18 @@ def told(error: LookupdError, *, access: str, is_legacy: bool) -> tuple[int, obj
     return status, body if resource is None else {**body, "resource": resource}
 
 
-def _facts(error: LookupdError, access: str) -> tuple[int, str, str | None, dict[str, object]]:
+def _facts(
+    error: LookupdError, refusal: Mapping[str, object]
+) -> tuple[int, str, str | None, dict[str, object]]:
     """Status, id, resource and details of an error."""
     match error:
         case NotPermitted():
             reason = "missing_permission_or_invalid_tenant"
-            return 401, "unauthorized", None, {"reason": reason, "required_access": access}
+            return 401, "unauthorized", None, {**refusal, "reason": reason}
         case AuthError():
-            return 401, "unauthorized", None, {"reason": "not_found_or_expired", "required_access": access}
+            reason = "not_found_or_expired"
+            told_of = {key: value for key, value in refusal.items() if key != "tenant_uuid"}
+            return 401, "unauthorized", None, {**told_of, "reason": reason}
         case UnknownProfile():
             return 404, "unknown-profile", "profiles", {"uuid": error.profile}
         case UnknownSource():
@@ -190,9 +195,12 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         allow = {"Allow": error.headers.get("Allow", "")}
         return json_response({"message": "The method is not allowed for the requested URL."}, 405, allow)
     except web.HTTPException as error:
-        return json_response({"message": error.reason}, error.status)
+        kept = {name: value for name, value in error.headers.items() if not name.startswith("Content-")}
+        return json_response({"message": error.reason}, error.status, kept)
+    except web.RequestPayloadError:
+        return json_response({"message": "the body cannot be decoded"}, 400)
     except Exception:
-        logger.exception("%s %s failed", request.method, request.path)
+        logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
         return json_response({"message": "Internal Server Error"}, 500)
 
 
@@ -210,8 +218,12 @@ async def allow_origin(_request: web.Request, response: web.StreamResponse) -> N
 
 
 def _aiohttp_path(path: str) -> str:
-    """A path as its author wrote it, below the prefix and with variables in aiohttp's way."""
-    path = _FLASK_VARIABLE.sub(r"{\1}", path)
+    """A path as its author wrote it, below the prefix and with variables in aiohttp's way.
+
+    A variable is any text without a slash: aiohttp would leave out braces, which names may have.
+    """
+    path = _FLASK_VARIABLE.sub(r"{\1}", _FLASK_PATH.sub(r"{\1:(?s:.+)}", path))
+    path = _OPEN_VARIABLE.sub(r"{\1:[^/]+}", path)
     return path if path == PREFIX or path.startswith(f"{PREFIX}/") else f"{PREFIX}{path}"
 
 
@@ -225,3 +237,12 @@ def _access(resource: object, method: str, path: str) -> str:
 def _filled(access: str, request: web.Request) -> str:
     """The access with the path's variables filled in; a dot in one cannot make a word of its own."""
     return _VARIABLE.sub(lambda match: request.match_info.get(match[1], "").replace(".", "_"), access)
+
+
+def _refusal(request: web.Request, access: str) -> dict[str, object]:
+    """What a 401 tells of the request it refuses; the token itself may be good elsewhere, so it is masked."""
+    return {
+        "invalid_token": MASK if request.headers.get("X-Auth-Token") else None,
+        "required_access": _filled(access, request),
+        "tenant_uuid": request.headers.get("Wazo-Tenant"),
+    }

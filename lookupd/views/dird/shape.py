@@ -60,7 +60,7 @@ def answer_headers(answer: Answer) -> dict[str, str] | None:
         headers["X-Lookupd-Freshness"] = str(answer.known.freshness)
         headers["Age"] = str(int(answer.age.total_seconds() if answer.age else 0))
     if answer.failed:
-        headers["X-Lookupd-Failed"] = quote(",".join(failure.source for failure in answer.failed), safe=", ")
+        headers["X-Lookupd-Failed"] = ",".join(quote(failure.source, safe=" ") for failure in answer.failed)
     return headers or None
 
 

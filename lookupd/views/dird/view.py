@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from aiohttp import web
 from typing_extensions import override
 
 from lookupd.plugins import BaseViewPlugin, ViewArgs
-from lookupd.rest import PRINCIPAL, json_response, text_response
+from lookupd.rest import PREFIX, PRINCIPAL, json_response, text_response
 from lookupd.views.dird import parameter, shape
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class DirdView(BaseViewPlugin):
         services = args["services"]
         catalog, lookup, reverse = services["catalog"], services["lookup"], services["reverse"]
         add = args["rest_api"].add_resource
-        add(Root, "/0.1")
+        add(Root, "/0.1", "/0.1/")
         add(Specification, "/0.1/api/api.yml")
         add(partial(Headers, catalog), "/0.1/directories/lookup/{profile}/headers")
         add(partial(ProfileLookup, lookup, catalog), "/0.1/directories/lookup/{profile}")
@@ -61,10 +62,19 @@ class Specification:
 
     is_public = True
 
-    def get(self) -> web.Response:
-        """The document, in YAML."""
-        text = files("lookupd.views.dird").joinpath("api.yml").read_text(encoding="utf-8")
-        return web.Response(text=text, content_type="application/x-yaml")
+    def __init__(self) -> None:
+        self._text = files("lookupd.views.dird").joinpath("api.yml").read_text(encoding="utf-8")
+
+    def get(self, request: web.Request) -> web.Response:
+        """The document, in YAML. Behind a proxy its `basePath` begins as the proxy says in X-Script-Name.
+
+        It names no scheme: it is the one by which the document was fetched.
+        """
+        # Quoted, so that whatever was sent stays one plain word of YAML.
+        prefix = quote(request.headers.get("X-Script-Name", "").strip("/"), errors="surrogateescape")
+        base = f"/{prefix}{PREFIX}" if prefix else PREFIX
+        text = self._text.replace(f"basePath: {PREFIX}\n", f"basePath: {base}\n", 1)
+        return web.Response(body=text.encode(), content_type="application/x-yaml")
 
 
 class Headers:
@@ -89,10 +99,10 @@ class _Search:
 
     async def _find(self, request: web.Request, principal: Principal, profile: str) -> dict[str, Any]:
         query = request.query
-        columns = self._catalog.columns(principal, profile)
         term = parameter.required(query, "term")
         limit = parameter.natural(query, "limit")
         offset = parameter.natural(query, "offset") or 0
+        columns = self._catalog.columns(principal, profile)
         page = await self._lookup.find(principal, profile, term, limit=limit, offset=offset)
         found = shape.lookup(page, columns, term)
         if "limit" in query or "offset" in query:
@@ -195,8 +205,8 @@ class StatusResource:
     async def get(self, request: web.Request) -> dict[str, Any]:
         """The parts existing clients know, then our own."""
         tenant = request[PRINCIPAL].tenant
-        sources = [source for source in await self._status.sources() if source.tenant_uuid == tenant]
         problem = self._status.index_problem()
+        known = [] if problem else await self._status.sources()
         return {
             "master_tenant": {"status": "ok"},
             "rest_api": {"status": "ok"},
@@ -206,7 +216,9 @@ class StatusResource:
                 name: {"status": "fail", "trouble": reason}
                 for name, reason in self._status.broken_plugins.items()
             },
-            "sources": {source.name: shape.source_status(source) for source in sources},
+            "sources": {
+                source.name: shape.source_status(source) for source in known if source.tenant_uuid == tenant
+            },
         }
 
 

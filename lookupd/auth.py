@@ -53,30 +53,30 @@ class TokenHolders:
     def __init__(self, tokens: Tokens, clock: Callable[[], float]) -> None:
         self._tokens = tokens
         self._clock = clock
-        self._believed: dict[bytes, tuple[Principal, float]] = {}
+        self._believed: dict[bytes, tuple[Token, float]] = {}
 
     def principal(self, token: str | None, tenant: str | None) -> Principal:
         """Who holds this token. Raises TokenUnknown, NotPermitted."""
         if not token:
             raise TokenUnknown("no token was sent (header X-Auth-Token)")
-        principal = self._holder(token)
-        if tenant is not None and tenant != principal.tenant:
+        known = self._known(token)
+        if tenant is not None and tenant != known.tenant:
             raise NotPermitted("this token belongs to another tenant (header Wazo-Tenant)")
-        return principal
+        return Principal(tenant=known.tenant, user=known.user, scopes=known.scopes, token=token)
 
-    def _holder(self, secret: str) -> Principal:
-        """The holder, believed for a while: the cache knows hashes, never tokens."""
+    def _known(self, secret: str) -> Token:
+        """What is known of a token, believed for a while: the cache holds hashes, never tokens."""
         key, now = hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest(), self._clock()
-        principal, until = self._believed.get(key, (None, 0.0))
-        if principal is None or now >= until:
-            principal = self._checked(secret)
+        token, until = self._believed.get(key, (None, 0.0))
+        if token is None or now >= until:
+            token = self._checked(secret)
             if len(self._believed) >= CAPACITY:
                 self._believed.clear()
-            self._believed[key] = (principal, now + BELIEVED)
-        return principal
+            self._believed[key] = (token, now + BELIEVED)
+        return token
 
-    def _checked(self, secret: str) -> Principal:
+    def _checked(self, secret: str) -> Token:
         token = self._tokens.find(secret)
         if token is None:
             raise TokenUnknown("this token is not known, or was revoked (see lookupd token list)")
-        return Principal(tenant=token.tenant, user=token.user, scopes=token.scopes, token=secret)
+        return token

@@ -6,26 +6,31 @@ Reading the files is `lookupd.configfile`; here is only what they mean.
 from __future__ import annotations
 
 import ipaddress
-from collections import Counter
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 from uuid import NAMESPACE_DNS, UUID, uuid5
 
 from pydantic import (
     BeforeValidator,
     Field,
     PrivateAttr,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 
 from lookupd.number import ALL, NumberRules, Spelling
-from lookupd.setting import Cron, Name, Region, Section, Span, SpanOrZero, hint, switch
+from lookupd.setting import Cron, Format, Name, Region, Section, Span, SpanOrZero, hint, switch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+#: the way to a value: keys of mappings, positions in lists
+Keys: TypeAlias = tuple[str | int, ...]
 
 #: the tenant of everything that does not name one
 DEFAULT_TENANT = str(uuid5(NAMESPACE_DNS, "lookupd"))
-
-_EVERYWHERE = {"0.0.0.0", "::"}  # noqa: S104 - recognised in order to be refused without authentication
 
 
 class Http(Section):
@@ -40,8 +45,6 @@ class Http(Section):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the daemon."""
-        if self.listen in _EVERYWHERE:
-            return False
         try:
             return ipaddress.ip_address(self.listen).is_loopback
         except ValueError:
@@ -123,7 +126,7 @@ class SourceSettings(Section):
     first_matched_columns: tuple[str, ...] = Field(
         (), description="columns that hold numbers; every value is indexed"
     )
-    format_columns: dict[str, str] = Field(
+    format_columns: dict[str, Format] = Field(
         default_factory=dict,
         description="new columns, made of others: {name: '{givenName} {sn}'}; 'reverse' is the caller name",
     )
@@ -231,6 +234,18 @@ class ProfileSettings(Section):
         return str(self.tenant) if self.tenant else DEFAULT_TENANT
 
 
+class Misfits(ValueError):
+    """Parts of the configuration that are right, but do not fit together: what is wrong, by key."""
+
+    def __init__(self, problems: Sequence[tuple[Keys, str]]) -> None:
+        super().__init__("; ".join(f"{_shown(keys)}: {text}" for keys, text in problems))
+        self.problems = tuple(problems)
+
+
+def _shown(keys: Keys) -> str:
+    return ".".join(map(str, keys))
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -242,64 +257,81 @@ class Config(Section):
     auth: Auth = Field(default_factory=Auth, description="who may ask")
     log: Log = Field(default_factory=Log, description="what is logged")
     sources: tuple[SourceSettings, ...] = Field((), description="the directories")
-    profiles: dict[str, ProfileSettings] = Field(
-        default_factory=dict, description="what clients see, by name"
-    )
     displays: dict[str, tuple[Column, ...]] = Field(
         default_factory=dict, description="columns of a lookup, by name"
+    )
+    profiles: dict[str, ProfileSettings] = Field(
+        default_factory=dict, description="what clients see, by name"
     )
     views: dict[str, Any] = Field(
         default_factory=dict, description="settings of views, by view; false switches one off"
     )
     _folder: Path = PrivateAttr(default=Path())
+    _mistake: Callable[[Keys, str], str] | None = PrivateAttr(default=None)
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        problems = [*self._auth_problems(), *self._name_problems(), *self._reference_problems()]
-        if problems:
-            raise ValueError("\n".join(problems))
-        return self
+    # A part is compared with those above it; where one of them is wrong itself, nothing is compared.
 
-    def _auth_problems(self) -> list[str]:
-        if self.auth.mode == "none" and not self.http.is_loopback:
+    @field_validator("auth")
+    @classmethod
+    def _nobody_from_outside(cls, auth: Auth, info: ValidationInfo) -> Auth:
+        http: Http | None = info.data.get("http")
+        if auth.mode == "none" and http is not None and not http.is_loopback:
             problem = (
-                f"auth.mode: 'none' lets everybody in, so it is allowed only while http.listen is a loopback "
-                f"address, not {self.http.listen!r} (listen on 127.0.0.1, or use mode: token)"
+                f"'none' lets everybody in, so it is allowed only while http.listen is a loopback address, "
+                f"not {http.listen!r} (listen on 127.0.0.1, or use mode: token)"
             )
-            return [problem]
-        return []
+            raise Misfits([(("auth", "mode"), problem)])
+        return auth
 
-    def _name_problems(self) -> list[str]:
-        names = Counter((source.tenant_uuid, source.name) for source in self.sources)
-        return [f"sources: {name!r} is the name of {n} sources" for (_, name), n in names.items() if n > 1]
+    @field_validator("sources")
+    @classmethod
+    def _names_are_unique(cls, sources: tuple[SourceSettings, ...]) -> tuple[SourceSettings, ...]:
+        owners = [(source.tenant_uuid, source.name) for source in sources]
+        problems: list[tuple[Keys, str]] = [
+            (("sources", position), f"another source is called {owner[1]!r} too")
+            for position, owner in enumerate(owners)
+            if owner in owners[:position]
+        ]
+        if problems:
+            raise Misfits(problems)
+        return sources
 
-    def _reference_problems(self) -> list[str]:
-        problems = []
-        for name, profile in self.profiles.items():
-            known = {source.name for source in self.sources if source.tenant_uuid == profile.tenant_uuid}
-            for service in ("lookup", "reverse"):
-                problems += [
-                    f"profiles.{name}.{service}.sources: no source is called {wanted!r}{hint(wanted, known)}"
-                    for wanted in getattr(profile, service).sources
-                    if wanted not in known
-                ]
-            if profile.display is not None and profile.display not in self.displays:
-                problems.append(
-                    f"profiles.{name}.display: no display is called {profile.display!r}"
-                    f"{hint(profile.display, self.displays)}"
-                )
-        return problems
+    @field_validator("profiles")
+    @classmethod
+    def _references_are_known(
+        cls, profiles: dict[str, ProfileSettings], info: ValidationInfo
+    ) -> dict[str, ProfileSettings]:
+        sources: tuple[SourceSettings, ...] | None = info.data.get("sources")
+        displays: dict[str, object] | None = info.data.get("displays")
+        problems: list[tuple[Keys, str]] = []
+        for name, profile in profiles.items():
+            if sources is not None:
+                problems += _unknown_sources(name, profile, sources)
+            wanted = profile.display
+            if wanted is not None and displays is not None and wanted not in displays:
+                text = f"no display is called {wanted!r}{hint(wanted, displays)}"
+                problems.append((("profiles", name, "display"), text))
+        if problems:
+            raise Misfits(problems)
+        return profiles
 
     @property
     def folder(self) -> Path:
         """Where the file lies: relative paths in it start here."""
         return self._folder
 
-    def located(self, folder: Path) -> Self:
-        """The same configuration, as read from a file in `folder`; its `data` becomes absolute."""
+    def located(self, folder: Path, mistake: Callable[[Keys, str], str] | None = None) -> Self:
+        """The same configuration, as read from a file in `folder`; its `data` becomes absolute.
+
+        `mistake` makes the line that tells a mistake, with the file where its key stands.
+        """
         located = self.model_copy(update={"data": folder / self.data})
-        located._folder = folder  # noqa: SLF001 - our own copy
+        located._folder, located._mistake = folder, mistake  # noqa: SLF001 - our own copy
         return located
+
+    def mistake(self, keys: Keys, text: str) -> str:
+        """One line for what turns out to be wrong after reading: file, key, what is wrong."""
+        return self._mistake(keys, text) if self._mistake else f"{_shown(keys)}: {text}"
 
     def source(self, tenant: str, name: str) -> SourceSettings:
         """The source of this name in a tenant. Raises KeyError when there is none."""
@@ -328,3 +360,21 @@ class Config(Section):
             if profile.reverse.suffix
             for name in profile.reverse.sources
         )
+
+
+def _unknown_sources(
+    name: str, profile: ProfileSettings, sources: Sequence[SourceSettings]
+) -> list[tuple[Keys, str]]:
+    known = {source.name for source in sources if source.tenant_uuid == profile.tenant_uuid}
+    others = {source.name for source in sources} - known
+    return [
+        (
+            ("profiles", name, service, "sources"),
+            f"source {wanted!r} belongs to another tenant"
+            if wanted in others
+            else f"no source is called {wanted!r}{hint(wanted, known)}",
+        )
+        for service in ("lookup", "reverse")
+        for wanted in getattr(profile, service).sources
+        if wanted not in known
+    ]

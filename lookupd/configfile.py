@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from typing_extensions import override
 
-from lookupd.config import Config
+from lookupd.config import Config, Keys, Misfits
 from lookupd.errors import ConfigError
 from lookupd.setting import hint
 
@@ -27,21 +29,47 @@ if TYPE_CHECKING:
 #: where the configuration lies unless said otherwise
 DEFAULT_PATH = Path("/etc/lookupd/config.yml")
 #: names of keys whose values are secrets: never shown, and readable from a file or the environment
-SECRET = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
+SECRET = re.compile(
+    r"passw(?:or)?d|passphrase|pwd|(?:^|_)pass(?:$|_)|secret|token|credential|authorization"
+    r"|(?:api|private)[_-]?key",
+    re.IGNORECASE,
+)
 MASK = "********"
 
-Keys = tuple[str | int, ...]
+_URI_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s]*@")
+#: what PyYAML says of a text that should have been in quotes, and may be a secret
+_UNQUOTED = re.compile(r"(alias|anchor|tag|tag handle) '.*'")
+_MERGE = "tag:yaml.org,2002:merge"
+#: types of pydantic's errors, in words of this file
+_PLAINLY = {
+    "missing": "is required",
+    "model_type": "must be a mapping of keys",
+    "dict_type": "must be a mapping of keys",
+    "tuple_type": "must be a list",
+}
 
 
 class _Loader(yaml.SafeLoader):
     """YAML in which a key that stands twice is a mistake, as the first would be lost silently."""
 
+    @override
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError, AttributeError):  # so PyYAML fails at what is not of its tag
+            problem = "a number or date that cannot be (a text that looks like one needs quotes)"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
     seen: set[object] = set()
     for key_node, _ in node.value:
+        if key_node.tag == _MERGE:
+            continue
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            problem = "a key that is no text (a text with braces needs quotes)"
+            raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
         if key in seen:
             raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", key_node.start_mark)
         seen.add(key)
@@ -63,14 +91,15 @@ def read(path: Path) -> Config:
             mistakes += error.mistakes
     if mistakes:
         raise ConfigError(mistakes)
-    mistakes += [merged.mistake(keys, text) for keys, text in _resolve_secrets(merged.tree, ())]
+    for keys, tree in _with_secrets(merged.tree):
+        mistakes += [merged.mistake(*problem) for problem in _resolve_secrets(tree, keys, path.parent)]
     try:
         config = Config.model_validate(merged.tree)
     except ValidationError as error:
         mistakes += _told(error, merged)
     else:
         if not mistakes:
-            return config.located(path.parent.absolute())
+            return config.located(path.parent.absolute(), merged.mistake)
     raise ConfigError(mistakes)
 
 
@@ -83,7 +112,21 @@ def masked(tree: object) -> Any:  # noqa: ANN401 - the shape of the input
         }
     if isinstance(tree, list | tuple):
         return [masked(item) for item in tree]
-    return tree
+    return _URI_PASSWORD.sub(rf"\1:{MASK}@", tree) if isinstance(tree, str) else tree
+
+
+def without_secrets(text: str, tree: object) -> str:
+    """A text in which no secret of a tree of mappings and lists can be read."""
+    for secret in _secrets(tree):
+        text = text.replace(secret, MASK).replace(repr(secret)[1:-1], MASK)
+    return text
+
+
+def _secrets(tree: object) -> Iterator[str]:
+    for key, value in _items(tree):
+        if isinstance(value, str) and value and SECRET.search(str(key)):
+            yield value
+        yield from _secrets(value)
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -97,14 +140,22 @@ def _parsed(file: Path) -> dict[str, Any]:
         raise ConfigError([f"{file.name}: not UTF-8 at byte {error.start}"]) from error
     except yaml.MarkedYAMLError as error:
         where = f" line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError([f"{file.name}:{where} not YAML: {error.problem}"]) from error
+        raise ConfigError([f"{file.name}:{where} not YAML: {_problem(error)}"]) from error
     except yaml.YAMLError as error:
-        raise ConfigError([f"{file.name}: not YAML: {error}"]) from error
+        raise ConfigError([f"{file.name}: not YAML: {' '.join(str(error).split())}"]) from error
+    except RecursionError as error:
+        raise ConfigError([f"{file.name}: not YAML: nested too deep"]) from error
     if tree is None:
         return {}
     if not isinstance(tree, dict):
         raise ConfigError([f"{file.name}: must be a mapping of keys, not a {type(tree).__name__}"])
     return tree
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    problem = ", ".join(filter(None, (error.context, error.problem)))
+    unquoted = _UNQUOTED.sub(r"\1", problem)
+    return problem if unquoted == problem else f"{unquoted} (a text that begins with ! * or & needs quotes)"
 
 
 @dataclass
@@ -145,25 +196,32 @@ class _Merged:
             elif here == ("sources",) and isinstance(value, list) and isinstance(into.get(key), list):
                 self._merge_sources(into[key], value, file)
             else:
-                into[key] = value
-                self._note(value, here, file)
+                into[key] = self._taken(value, here, file)
 
     def _merge_sources(self, into: list[Any], sources: list[Any], file: Path) -> None:
+        earlier = dict(enumerate(into))
         for source in sources:
-            name = source.get("name") if isinstance(source, dict) else None
-            position = next(
-                (i for i, old in enumerate(into) if isinstance(old, dict) and old.get("name") == name), None
-            )
+            position = next((i for i, old in earlier.items() if _is_same(source, old)), None)
             if position is None:
-                into.append(source)
-                self._note(source, ("sources", len(into) - 1), file)
+                into.append(self._taken(source, ("sources", len(into)), file))
             else:
-                self._merge(into[position], source, ("sources", position), file)
+                self._merge(earlier.pop(position), source, ("sources", position), file)
 
-    def _note(self, value: object, at: Keys, file: Path) -> None:
+    def _taken(self, value: object, at: Keys, file: Path) -> object:
+        """A copy, its origins noted: an alias of YAML is one object in several places."""
         self.origins[at] = file
-        for key, item in _items(value):
-            self._note(item, (*at, key), file)
+        if isinstance(value, dict):
+            return {key: self._taken(item, (*at, key), file) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._taken(item, (*at, key), file) for key, item in enumerate(value)]
+        return value
+
+
+def _is_same(source: object, old: object) -> bool:
+    """Whether an item of `sources` goes on with one of an earlier file: same name, and no other tenant."""
+    if not (isinstance(source, dict) and isinstance(old, dict)) or source.get("name") is None:
+        return False
+    return source["name"] == old.get("name") and source.get("tenant", old.get("tenant")) == old.get("tenant")
 
 
 def _items(value: object) -> Iterable[tuple[str | int, object]]:
@@ -178,63 +236,79 @@ def _holds(node: object, key: str | int) -> bool:
     return isinstance(node, list) and isinstance(key, int) and key < len(node)
 
 
-def _resolve_secrets(tree: object, at: Keys) -> Iterator[tuple[Keys, str]]:
+def _with_secrets(tree: Mapping[str, Any]) -> Iterator[tuple[Keys, object]]:
+    """The parts of a tree that plugins read: only there are secrets; elsewhere people choose the keys."""
+    yield ("views",), tree.get("views")
+    for position, source in _items(tree.get("sources")):
+        if isinstance(source, dict):
+            yield ("sources", position, "config"), source.get("config")
+
+
+def _resolve_secrets(tree: object, at: Keys, folder: Path) -> Iterator[tuple[Keys, str]]:
     """Replace `{file: ...}` and `{env: ...}` of secret keys in place; yields what could not be read."""
     for key, value in list(_items(tree)):
         here = (*at, key)
         if not (isinstance(key, str) and SECRET.search(key) and isinstance(value, dict) and len(value) == 1):
-            yield from _resolve_secrets(value, here)
+            yield from _resolve_secrets(value, here, folder)
             continue
         try:
-            tree[key] = _secret(value)  # type: ignore[index]
-        except (OSError, UnicodeDecodeError) as error:
-            yield here, f"{value.get('file')}: {getattr(error, 'strerror', None) or 'not UTF-8'}"
-        except KeyError as error:
-            yield here, f"{error.args[0]} (a secret is a text, {{file: PATH}} or {{env: NAME}})"
+            tree[key] = _secret(*next(iter(value.items())), folder)  # type: ignore[index]
+        except ValueError as error:
+            yield here, str(error)
 
 
-def _secret(value: dict[str, str]) -> str:
-    if "file" in value:
-        return Path(value["file"]).read_text(encoding="utf-8").rstrip("\r\n")
-    if "env" in value:
-        if value["env"] not in os.environ:
-            raise KeyError(f"the environment has no {value['env']}")
-        return os.environ[value["env"]]
-    raise KeyError(f"unknown key {next(iter(value))!r}")
+def _secret(way: object, where: object, folder: Path) -> str:
+    """What stands in a file or in the environment. Raises ValueError, saying why, when it cannot be read."""
+    if way not in {"file", "env"} or not isinstance(where, str) or not where:
+        problem = f"{way!r} must have a text" if way in {"file", "env"} else f"unknown key {way!r}"
+        raise ValueError(f"{problem} (a secret is a text, {{file: PATH}} or {{env: NAME}})")
+    if way == "env":
+        if where not in os.environ:
+            raise ValueError(f"the environment has no {where}")
+        return os.environ[where]
+    try:
+        return (folder / where).read_text(encoding="utf-8").rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{where}: not UTF-8 at byte {error.start}") from error
+    except OSError as error:
+        raise ValueError(f"{where}: {error.strerror}") from error
 
 
 def _told(error: ValidationError, merged: _Merged) -> list[str]:
     """What pydantic found, as our lines."""
     lines = []
     for detail in error.errors():
-        if not detail["loc"]:
-            lines += [merged.mistake((), text) for text in _text(detail).split("\n")]
-        else:
-            lines.append(merged.mistake(detail["loc"], _text(detail)))
+        cause = detail.get("ctx", {}).get("error")
+        keys = tuple(key for key in detail["loc"] if key != "[key]")
+        problems = cause.problems if isinstance(cause, Misfits) else [(keys, _text(detail))]
+        lines += [merged.mistake(*problem) for problem in problems]
     return lines
 
 
 def _text(detail: ErrorDetails) -> str:
-    text = detail["msg"].removeprefix("Value error, ")
+    keys = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        return f"unknown key{hint(str(detail['loc'][-1]), _siblings(detail['loc']))}"
-    if detail["type"] == "missing":
-        return "is required"
-    return text
+        return f"unknown key{hint(str(keys[-1]), _siblings(keys))}"
+    if detail["type"] == "invalid_key" or keys[-1] == "[key]":
+        return "a key must be a text (put it in quotes)"
+    return _PLAINLY.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
 
 
 def _siblings(keys: Keys) -> set[str]:
     """The keys that may stand where an unknown one does."""
-    model: Any = Config
+    found: Any = Config
     for key in keys[:-1]:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = model.model_fields[str(key)].annotation if key in model.model_fields else None
-            continue
-        model = next(iter(_models(model)), None)
-        if isinstance(key, str) and model is not None and key in model.model_fields:
-            model = model.model_fields[key].annotation
-    found = next(iter(_models(model)), None)
-    return set(found.model_fields) if found else set()
+        if get_origin(found) in {dict, tuple}:  # the key names or counts one of several
+            found = get_args(found)[1 if get_origin(found) is dict else 0]
+        elif model := _model(found):
+            found = model.model_fields[str(key)].annotation
+    model = _model(found)
+    return set(model.model_fields) if model else set()
+
+
+def _model(annotation: object) -> type[BaseModel] | None:
+    """The model an annotation is, or is beside others."""
+    return next(_models(annotation), None)
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 SHAPE_VERSION = 1
 #: the formatted column that is shown as the caller's name
 CALLER_NAME = "reverse"
+#: how deep the values of a row may nest, and how large whole numbers may be, in bits
+DEEPEST = 20
+LARGEST = 4096
 #: stands before the part of a uid that we made: the unit separator, which no directory's id holds
 _MADE = "\x1f"
 
@@ -167,35 +170,71 @@ def twin_uid(uid: str, fingerprint: int) -> str:
 def _column(column: object) -> str:
     if not isinstance(column, str):
         raise RowRefused(f"a column's name must be a text, not {column!r}")
-    return column
+    return _storable(column)
 
 
-def _value(column: object, value: object) -> object:  # noqa: PLR0911 - one line a kind
+def _value(column: str, value: object, depth: int = 0) -> object:  # noqa: PLR0911 - one line a kind
     """A cell as JSON can say it; nothing as None."""
-    if value is None or isinstance(value, bool | int):
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, MultiValue):
-        return value
+        return _several(value, depth)
     if isinstance(value, str):
-        return _storable(value) if value.strip() else None
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_value(column, item) for item in value]
-    if isinstance(value, Mapping):
-        return {str(key): _value(column, item) for key, item in value.items()}
+        return _filled(value)
+    if isinstance(value, int | float):
+        return _number(column, value)
     if isinstance(value, bytes | bytearray | memoryview):
         raise RowRefused(f"column {column!r} holds bytes; its back-end must decode them")
-    return str(value)
+    if depth == DEEPEST:
+        raise RowRefused(
+            f"column {column!r} nests deeper than {DEEPEST} levels; its back-end must flatten it"
+        )
+    if isinstance(value, list | tuple):
+        return [_value(column, item, depth + 1) for item in value]
+    if isinstance(value, set | frozenset):  # in an order that is the same each time
+        return sorted((_value(column, item, depth + 1) for item in value), key=json.dumps)
+    if isinstance(value, Mapping):
+        return {_storable(_said(column, key)): _value(column, item, depth + 1) for key, item in value.items()}
+    return _filled(_said(column, value))
+
+
+def _several(value: MultiValue, depth: int) -> object:
+    """The values that are not empty; further down, where nobody would look for more, as a list."""
+    filled = [text for text in map(_filled, value.all) if text is not None]
+    if depth:
+        return filled
+    return MultiValue(filled) if filled else None
+
+
+def _filled(text: str) -> str | None:
+    return _storable(str.__str__(text)) if text and not text.isspace() else None
+
+
+def _number(column: str, value: float) -> float | None:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value.bit_length() > LARGEST:
+        raise RowRefused(f"column {column!r} holds a number too large to be meant; it may be a text")
+    return value
+
+
+def _said(column: str, value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:
+        name = type(value).__name__
+        raise RowRefused(
+            f"column {column!r} holds a {name} that is no text; its back-end must convert it"
+        ) from error
 
 
 def _storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _flat(row: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+def _flat(row: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
     for column, value in row.items():
-        yield column, list(value.all) if isinstance(value, MultiValue) else value
+        yield (column, value, value.all) if isinstance(value, MultiValue) else (column, value)
 
 
 def _text(value: object) -> str | None:

@@ -94,8 +94,15 @@ class Daemon:
             args = ViewArgs(
                 config=self._config.views, services=desk.services, http_app=own, rest_api=rest_api
             )
-            if await desk.load(stack, "view", name, args) is not None:
-                _join(app, own)
+            if await desk.load(stack, "view", name, args) is None:
+                continue
+            taken = sorted(app.router.named_resources().keys() & own.router.named_resources().keys())
+            if taken:
+                reason = f"another view has routes of the same names: {', '.join(taken)}"
+                logger.error("view %r is not used: %s", name, reason)
+                desk.broken[f"view {name}"] = reason
+                continue
+            _join(app, own)
 
     async def _listen(self, stack: AsyncExitStack, app: web.Application) -> None:
         http = self._config.http
@@ -118,6 +125,8 @@ def _join(app: web.Application, own: web.Application) -> None:
     """Take over what a view added to its own application, now that it has loaded whole."""
     for resource in own.router.resources():
         app.router.register_resource(resource)
+    app.update(own)
+    app.middlewares.extend(own.middlewares)
     app.on_startup.extend(own.on_startup)
     app.on_shutdown.extend(own.on_shutdown)
     app.on_cleanup.extend(own.on_cleanup)

@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING
 
 from lookupd.answer import Failure
 from lookupd.freshness import Freshness
+from lookupd.number import Tier, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from lookupd.answer import Known
+    from lookupd.contact import Contact
+    from lookupd.memory import Remembered
+    from lookupd.number import Number
 
 
 class Word(StrEnum):
@@ -88,6 +92,17 @@ class Decision:
             for standing in self.standings
             if standing.reason
         )
+
+
+def tier_of(contact: Contact, number: Number) -> Tier:
+    """How well a contact answers that its directory found by the number itself."""
+    tiers = [match(number, listed.number) for listed in contact.numbers]
+    return Tier.EXTENSION if tiers and Tier.EXACT not in tiers else Tier.EXACT
+
+
+def takes_back(absence: Remembered, known: Known) -> bool:
+    """Whether an absence ends what was known before it: directories are asked for exact numbers only."""
+    return absence.at > known.since and known.tier in {Tier.EXACT, Tier.EXTENSION}
 
 
 def _can_ask(standing: Standing) -> bool:

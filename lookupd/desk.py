@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import inspect
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -73,7 +73,7 @@ class Desk:
         try:
             plugin = self.loader.plugin(kind, name)
             loaded = plugin.load(args)
-            if asyncio.iscoroutine(loaded):
+            if inspect.isawaitable(loaded):
                 loaded = await loaded
         except Exception as error:
             reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
@@ -90,7 +90,7 @@ async def _unload(plugin: Any, kind: str, name: str) -> None:  # noqa: ANN401 - 
         return
     try:
         left = unload()
-        if asyncio.iscoroutine(left):
+        if inspect.isawaitable(left):
             await left
     except Exception:
         logger.exception("%s %r: unload failed", kind, name)

@@ -5,20 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from lookupd.contact import Contact
 from lookupd.errors import SourceError, SourceTimeout
 from lookupd.memory import Memory, Remembered, asked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from lookupd.contact import Contact
     from lookupd.memory import Asked
     from lookupd.number import Number
     from lookupd.principal import Principal
-    from lookupd.source import Source
+    from lookupd.source import Heard, Source
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ REFRESH_EVERY = timedelta(seconds=30)
 
 #: what one source said about some numbers: a contact, None for nobody, or why it could not be asked
 Said = dict["Number", "Contact | SourceError | None"]
+#: one question to one source on its way, about one number or more
+Flight: TypeAlias = "asyncio.Task[Heard]"
 
 
 class Live:
@@ -35,45 +37,50 @@ class Live:
     def __init__(self, memory: Memory, clock: Callable[[], datetime]) -> None:
         self._memory = memory
         self._clock = clock
-        self._flying: dict[Asked, asyncio.Task[dict[Number, Contact]]] = {}
+        self._flying: dict[Asked, Flight] = {}
         self._refreshed: dict[Asked, datetime] = {}
-        self._tasks: set[asyncio.Task[dict[Number, Contact]]] = set()
+        self._tasks: set[Flight] = set()
 
     def remembered(self, source: Source, number: Number, principal: Principal) -> Remembered | None:
-        """What a source said earlier, if it is still to be believed."""
-        question = asked(source, number, principal)
-        remembered = self._memory.get(question)
-        if remembered is None:
-            return None
-        age = self._clock() - remembered.at
-        limit = source.settings.absent_ttl if remembered.contact is None else source.settings.max_stale
-        return remembered if age <= limit else None
+        """What a source said earlier: a contact with its age, an absence only while it is to be believed."""
+        remembered = self._memory.get(asked(source, number, principal))
+        if remembered is None or remembered.contact is not None:
+            return remembered
+        return remembered if self._clock() - remembered.at <= source.settings.absent_ttl else None
 
     async def ask(
         self, wanted: Mapping[Source, Sequence[Number]], principal: Principal, patience: float
     ) -> dict[Source, Said]:
         """What each source says about its numbers, all asked at once, within `patience` seconds.
 
-        A question that is being asked already is not asked again. One that is not answered in time goes on
-        to its source's own deadline, and is remembered for the next who asks.
+        Of `wanted`, the first source that has a number is the one that counts: those after it are not waited
+        for, and left out while they have said nothing. A question that is being asked already is not asked
+        again. One that is not answered in time goes on to its source's own deadline, and is remembered for
+        the next who asks.
         """
         flights = {source: self._fly(source, numbers, principal) for source, numbers in wanted.items()}
-        tasks = {task for flight in flights.values() for task in flight.values()}
-        if tasks:
-            await asyncio.wait(tasks, timeout=max(patience, 0))
+        end = asyncio.get_running_loop().time() + max(patience, 0)
+        while waiting := _waiting(flights.values()):
+            left = end - asyncio.get_running_loop().time()
+            done, _ = await asyncio.wait(waiting, timeout=max(left, 0), return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
         return {
-            source: {number: self._said(source, number, task, patience) for number, task in flight.items()}
+            source: {
+                number: self._said(source, number, task, patience)
+                for number, task in flight.items()
+                if task.done() or task in waiting
+            }
             for source, flight in flights.items()
         }
 
     def soon(self, source: Source, number: Number, principal: Principal) -> None:
         """Ask behind, so that the next answer is fresh; at most once in REFRESH_EVERY for each number."""
         question, now = asked(source, number, principal), self._clock()
-        if now - self._refreshed.get(question, now - REFRESH_EVERY) < REFRESH_EVERY:
-            return
         self._forget_refreshes(now)
-        self._refreshed[question] = now
-        self._fly(source, [number], principal)
+        if question not in self._refreshed:
+            self._refreshed[question] = now
+            self._fly(source, [number], principal)
 
     async def close(self) -> None:
         """End every question that is still open."""
@@ -81,9 +88,7 @@ class Live:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _fly(
-        self, source: Source, numbers: Sequence[Number], principal: Principal
-    ) -> dict[Number, asyncio.Task[dict[Number, Contact]]]:
+    def _fly(self, source: Source, numbers: Sequence[Number], principal: Principal) -> dict[Number, Flight]:
         """The task that answers each number: one for all that are not being asked already."""
         questions = {number: asked(source, number, principal) for number in numbers}
         new = [number for number, question in questions.items() if question not in self._flying]
@@ -94,19 +99,17 @@ class Live:
             task.add_done_callback(lambda done: self._landed(done, [questions[number] for number in new]))
         return {number: self._flying[question] for number, question in questions.items()}
 
-    async def _answers(
-        self, source: Source, numbers: Sequence[Number], principal: Principal
-    ) -> dict[Number, Contact]:
+    async def _answers(self, source: Source, numbers: Sequence[Number], principal: Principal) -> Heard:
         live = source.settings.live
-        contacts = await source.reverse_many(
-            numbers, principal, live.timeout if live else timedelta(seconds=1)
-        )
+        heard = await source.reverse_many(numbers, principal, live.timeout if live else timedelta(seconds=1))
         now = self._clock()
         for number in numbers:
-            self._memory.put(asked(source, number, principal), contacts.get(number), now)
-        return contacts
+            word = heard.get(number)
+            if not isinstance(word, SourceError):
+                self._memory.put(asked(source, number, principal), word, now)
+        return heard
 
-    def _landed(self, task: asyncio.Task[dict[Number, Contact]], questions: Sequence[Asked]) -> None:
+    def _landed(self, task: Flight, questions: Sequence[Asked]) -> None:
         self._tasks.discard(task)
         for question in questions:
             self._flying.pop(question, None)
@@ -118,7 +121,7 @@ class Live:
             logger.error("%s failed", task.get_name(), exc_info=error)
 
     def _said(
-        self, source: Source, number: Number, task: asyncio.Task[dict[Number, Contact]], patience: float
+        self, source: Source, number: Number, task: Flight, patience: float
     ) -> Contact | SourceError | None:
         if not task.done() or task.cancelled():
             return SourceTimeout(source.name, timedelta(seconds=max(patience, 0)))
@@ -130,7 +133,22 @@ class Live:
         raise error
 
     def _forget_refreshes(self, now: datetime) -> None:
-        if len(self._refreshed) > 10_000:  # noqa: PLR2004 - a bound, seldom reached
-            self._refreshed = {
-                question: at for question, at in self._refreshed.items() if now - at < REFRESH_EVERY
-            }
+        """The oldest stand first, so only what is over is looked at."""
+        while self._refreshed and now - next(iter(self._refreshed.values())) >= REFRESH_EVERY:
+            del self._refreshed[next(iter(self._refreshed))]
+
+
+def _waiting(flights: Iterable[Mapping[Number, Flight]]) -> set[Flight]:
+    """The open questions that still count: for each number, those before the first source that has it."""
+    waiting: set[Flight] = set()
+    found: set[Number] = set()
+    for flight in flights:
+        waiting |= {task for number, task in flight.items() if number not in found and not task.done()}
+        found |= {number for number, task in flight.items() if _has(task, number)}
+    return waiting
+
+
+def _has(task: Flight, number: Number) -> bool:
+    if not task.done() or task.cancelled() or task.exception() is not None:
+        return False
+    return isinstance(task.result().get(number), Contact)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 from stevedore import NamedExtensionManager
 
@@ -46,15 +46,23 @@ class Loader:
         def failed(_manager: object, entry_point: EntryPoint, error: BaseException) -> None:
             failures.append(_reason(entry_point, error))
 
-        manager: NamedExtensionManager[Any] = NamedExtensionManager(
-            _namespace(kind), [name], on_load_failure_callback=failed, warn_on_missing_entrypoint=False
-        )
+        try:
+            manager: NamedExtensionManager[Any] = NamedExtensionManager(
+                _namespace(kind),
+                [name],
+                on_load_failure_callback=failed,
+                on_missing_entrypoints_callback=lambda _names: None,
+            )
+        except (AssertionError, SystemExit) as error:  # stevedore does not tell these: it lets them through
+            raise PluginBroken(f"{kind} {name!r} cannot be imported: {_told(error)}") from error
         if failures:
             raise PluginBroken(f"{kind} {name!r} {failures[0]}")
         for extension in manager:
             if not inspect.isclass(extension.plugin):
                 raise PluginBroken(f"{kind} {name!r}: {extension.entry_point_target} is not a class")
             return extension.plugin
+        if name in self.names(kind):  # stevedore looks once in the life of a process
+            raise PluginBroken(f"{kind} {name!r} was installed after lookupd was started: start it again")
         raise PluginMissing(kind, name, self.names(kind))
 
 
@@ -63,9 +71,14 @@ def _namespace(kind: Kind) -> str:
 
 
 def _reason(entry_point: EntryPoint, error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and entry_point.value.startswith("lookupd."):
+    if entry_point.value.startswith("lookupd.") and _is_of_an_extra(error):
         return f"needs the Python module {error.name!r}: pip install 'lookupd[{entry_point.name}]'"
     return f"cannot be imported: {_told(error)}"
+
+
+def _is_of_an_extra(error: BaseException) -> TypeGuard[ModuleNotFoundError]:
+    """Whether a module is missing, and not one of our own."""
+    return isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] != "lookupd"
 
 
 def _told(error: BaseException) -> str:

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    _ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 #: what has no value in a line: apscheduler says each run twice
 _QUIET = {"apscheduler": logging.WARNING, "aiosqlite": logging.INFO, "asyncio": logging.INFO}
@@ -19,10 +27,24 @@ def configure(level: str) -> None:
 
 
 class _OneLine(logging.Formatter):
-    """A message from outside cannot begin a new line, and so cannot forge one."""
+    """A message from outside cannot begin a new line, and so cannot forge one; tracebacks are set in."""
 
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
-        text = super().formatMessage(record)
-        return "".join(
-            char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-        )
+    @override
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return _visible(super().formatMessage(record))
+
+    @override
+    def formatException(self, ei: _ExcInfo) -> str:
+        return _set_in(super().formatException(ei))
+
+    @override
+    def formatStack(self, stack_info: str) -> str:
+        return _set_in(super().formatStack(stack_info))
+
+
+def _visible(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _set_in(lines: str) -> str:
+    return "\n".join(f"  {_visible(line)}" for line in lines.split("\n"))

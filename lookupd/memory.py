@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from lookupd.contact import Contact
     from lookupd.number import Number
@@ -56,11 +56,6 @@ class Memory:
         if remembered is not None:
             self._answers.move_to_end(question)
         return remembered
-
-    def absent(self, question: Asked, now: datetime, absent_ttl: timedelta) -> bool:
-        """Whether nobody having the number was said recently enough to be believed."""
-        remembered = self.get(question)
-        return remembered is not None and remembered.contact is None and now - remembered.at <= absent_ttl
 
     def put(self, question: Asked, contact: Contact | None, now: datetime) -> None:
         """A source said so at `now`."""

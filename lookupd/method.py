@@ -28,7 +28,7 @@ def methods_of(plugin: object) -> dict[str, Method]:
     methods = {}
     for name in ("load", "unload", "search", "first_match", "match_all", "list", "list_all", "changes"):
         function = getattr(plugin, name, None)
-        inherited = getattr(type(plugin), name, None) is getattr(BaseSourcePlugin, name, plugin)
+        inherited = getattr(function, "__func__", None) is getattr(BaseSourcePlugin, name, plugin)
         if callable(function) and not inherited:
             methods[name] = Method(
                 function=function, is_async=inspect.iscoroutinefunction(function), arity=_arity(function)

@@ -26,7 +26,7 @@ class Principal:
         """Whether the scopes reach as far as `access`, such as `dird.directories.reverse.default.me.read`."""
         denied = any(_pattern(scope[1:]).fullmatch(access) for scope in self.scopes if scope.startswith("!"))
         return not denied and any(
-            _pattern(scope).fullmatch(access) for scope in self.scopes if scope[0] != "!"
+            _pattern(scope).fullmatch(access) for scope in self.scopes if not scope.startswith("!")
         )
 
     def as_user(self, user: str | None) -> Principal:
@@ -47,4 +47,4 @@ class Principal:
 @lru_cache(maxsize=1024)
 def _pattern(scope: str) -> re.Pattern[str]:
     words = (re.escape(word).replace(r"\*", r"[^.]*?").replace(r"\#", ".*?") for word in scope.split("."))
-    return re.compile(r"\.".join(words))
+    return re.compile(r"\.".join(words), re.DOTALL)

@@ -56,6 +56,8 @@ _NOT_FOUND = (
     "<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>Nothing is served here.</p>\n"
 )
 
+#: the headers of ours that pages of other origins may read
+_OWN_HEADERS = "Age, X-Lookupd-Failed, X-Lookupd-Freshness"
 _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Content-Type, X-Auth-Token, Wazo-Tenant",
     "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
@@ -215,6 +217,7 @@ async def other_origins(request: web.Request, handler: Handler) -> web.StreamRes
 async def allow_origin(_request: web.Request, response: web.StreamResponse) -> None:
     """Say so in every response."""
     response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Access-Control-Expose-Headers"] = _OWN_HEADERS
 
 
 def _aiohttp_path(path: str) -> str:

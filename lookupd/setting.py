@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,27 +11,45 @@ import phonenumbers
 from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from lookupd.template import Template
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+#: nobody means more, and a date so far from now is still a date
+_LONGEST = timedelta(days=36525)
+
+#: by the numbers of crontab, where Sunday is 0 and 7
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_SOME_WEEKDAYS = re.compile(r"(?:\*|([0-7])(?:-([0-7]))?)(?:/([1-7]))?")
 
 
 def _span(value: object) -> object:
     """A span as written ("400ms", "15m", "1.5h", 30 for seconds) as a timedelta."""
-    if isinstance(value, str):
-        match = _SPAN.fullmatch(value.strip())
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _seconds(value)
+    if isinstance(value, str | bool):
+        match = _SPAN.fullmatch(str(value).strip())
         if match is None:
             msg = "a span is a number with a unit: 400ms, 30s, 15m, 24h or 7d"
             raise ValueError(msg)
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2]])
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return timedelta(seconds=value)
+        return _seconds(float(match[1]) * _UNITS[match[2]])
     return value
 
 
+def _seconds(seconds: float) -> timedelta:
+    if not seconds <= _LONGEST.total_seconds():
+        msg = "must not be longer than 100 years (36525d)"
+        raise ValueError(msg)
+    return timedelta(seconds=max(seconds, -1.0))  # what is negative is refused later, however much
+
+
 def _region(value: object) -> object:
+    if value is False:
+        msg = "YAML reads NO as false: write 'NO' for Norway"
+        raise ValueError(msg)
     if isinstance(value, str):
         value = value.upper()
         if value not in phonenumbers.SUPPORTED_REGIONS:
@@ -49,8 +67,31 @@ def switch(value: object) -> object:
 
 def _cron(value: object) -> object:
     if isinstance(value, str):
-        CronTrigger.from_crontab(value)
+        *others, weekdays = value.split() or [""]
+        value = " ".join([*others, ",".join(map(_named, weekdays.split(",")))])
+        trigger = CronTrigger.from_crontab(value, timezone=UTC)
+        if trigger.get_next_fire_time(None, datetime(2000, 1, 1, tzinfo=UTC)) is None:
+            msg = "this day never comes"
+            raise ValueError(msg)
     return value
+
+
+def _named(weekdays: str) -> str:
+    """Weekdays by name, as APScheduler and crontab count them differently: its 0 is a Monday."""
+    match = _SOME_WEEKDAYS.fullmatch(weekdays)
+    if match is None or weekdays == "*":
+        return weekdays
+    first, last, step = match.groups()
+    last = last or (first if first and not step else "6")
+    days = _WEEKDAYS[int(first or 0) : int(last) + 1 : int(step or 1)]
+    return ",".join(days) or weekdays
+
+
+def _not_negative(span: timedelta) -> timedelta:
+    if span < timedelta(0):
+        msg = "must not be shorter than 0 seconds"
+        raise ValueError(msg)
+    return span
 
 
 def _positive(span: timedelta) -> timedelta:
@@ -60,11 +101,17 @@ def _positive(span: timedelta) -> timedelta:
     return span
 
 
+def _template(text: str) -> str:
+    Template(text)
+    return text
+
+
 Span = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
-SpanOrZero = Annotated[timedelta, BeforeValidator(_span), Field(ge=timedelta(0))]
+SpanOrZero = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_not_negative)]
 Region = Annotated[str, BeforeValidator(_region)]
 Cron = Annotated[str, BeforeValidator(_cron)]
 Name = Annotated[str, Field(min_length=1, max_length=512)]
+Format = Annotated[str, AfterValidator(_template)]
 
 
 class Section(BaseModel):

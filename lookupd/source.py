@@ -9,13 +9,13 @@ import asyncio
 import inspect
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from lookupd.contact import RowRefused
+from lookupd.contact import Contact, RowRefused
 from lookupd.errors import (
     LookupdError,
     PluginBroken,
@@ -28,22 +28,24 @@ from lookupd.errors import (
 )
 from lookupd.freshness import Lifespan
 from lookupd.method import Method, methods_of
-from lookupd.number import ALL, spellings
-from lookupd.plugins import QueryArgs, SourceArgs
+from lookupd.number import ALL, Tier, match, spellings
+from lookupd.plugins import Changes, QueryArgs, SourceArgs
 from lookupd.threads import Threads, TooManyWaiting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from lookupd.config import SourceSettings
-    from lookupd.contact import Contact, Shape
+    from lookupd.contact import Shape
     from lookupd.loader import Loader
     from lookupd.number import Number, NumberRules
-    from lookupd.plugins import Changes
     from lookupd.principal import Principal
 
 logger = logging.getLogger(__name__)
+
+#: what a source says about each number it has something to say about: the contact, or why it cannot tell
+Heard: TypeAlias = "dict[Number, Contact | SourceFailed]"
 
 #: rows handed over at a time while a directory is pulled
 BATCH = 1000
@@ -126,7 +128,7 @@ class Source:
         self._methods = methods
         self.depends_on_caller = getattr(plugin, "depends_on_caller", True)
         self._asks_live_when_synced = getattr(plugin, "asks_live_when_synced", True)
-        self.state, self.reason = State.LOADED, None
+        self.state, self.reason, self.last_error = State.LOADED, None, None
 
     async def keep_opening(self) -> None:
         """Load the plugin, trying again with growing pauses for as long as it does not load."""
@@ -155,30 +157,34 @@ class Source:
 
     async def reverse(self, number: Number, principal: Principal, timeout: timedelta) -> Contact | None:  # noqa: ASYNC109 - the deadline is the point
         """The contact with this number, or None when the directory says that there is none."""
-        return (await self.reverse_many([number], principal, timeout)).get(number)
+        heard = (await self.reverse_many([number], principal, timeout)).get(number)
+        if isinstance(heard, SourceError):
+            raise heard
+        return heard
 
     async def reverse_many(
         self,
         numbers: Sequence[Number],
         principal: Principal,
         timeout: timedelta,  # noqa: ASYNC109 - the deadline is the point
-    ) -> dict[Number, Contact]:
+    ) -> Heard:
         """The contacts with these numbers; a number the directory does not know is left out."""
-        wanted = {number: self._spellings(number) for number in numbers}
-        async with self._asking("match_all", timeout):
-            rows = await self._matches([text for texts in wanted.values() for text in texts], principal)
-        found = {}
-        for number, texts in wanted.items():
-            row = next((rows[text] for text in texts if rows.get(text)), None)
-            if row is not None and (contact := self._contact(row, "match_all")) and _has(contact, number):
-                found[number] = contact
-        return found
+        spelt = {number: texts for number in numbers if (texts := self._spellings(number))}
+        if not spelt:
+            return {}
+        method = "match_all" if "match_all" in self._methods else "first_match"
+        ask = self._matches if method == "match_all" else self._first_matches
+        async with self._asking(method, timeout):
+            heard = await ask(spelt, principal.query_args())
+        for failure in (word for word in heard.values() if isinstance(word, SourceFailed)):
+            self._noted(failure)
+        return heard
 
     async def search(self, term: str, principal: Principal, timeout: timedelta) -> list[Contact]:  # noqa: ASYNC109 - the deadline is the point
         """The contacts that hold a text, as the directory finds them."""
         async with self._asking("search", timeout):
             rows = await self._call("search", term, principal.query_args())
-        return [*self._contacts(rows, "search")]
+            return await self._contacts(rows, "search")
 
     async def by_uid(
         self,
@@ -189,7 +195,7 @@ class Source:
         """The contacts with these unique ids; unknown ids are left out."""
         async with self._asking("list", timeout):
             rows = await self._call("list", [*uids], principal.query_args())
-        return [*self._contacts(rows, "list")]
+            return await self._contacts(rows, "list")
 
     @property
     def lists_all(self) -> bool:
@@ -219,8 +225,11 @@ class Source:
 
     async def changes(self, cursor: str | None) -> Changes:
         """What changed since a cursor. Raises SourceError, CursorExpired among them."""
-        changes: Changes = await self._ask("changes", cursor)
-        return changes
+        async with self._asking("changes"):
+            changes = await self._call("changes", cursor)
+            if not isinstance(changes, Changes):
+                raise TypeError(f"returned {type(changes).__name__}, not Changes")
+            return changes
 
     def changed(self, changes: Changes) -> AsyncIterator[Batch]:
         """The rows of some changes, in batches."""
@@ -246,7 +255,8 @@ class Source:
         """Tell the plugin its names, unless it has methods of its own there."""
         for attribute, value in (("name", self.name), ("backend", self.settings.backend)):
             if not callable(getattr(plugin, attribute, None)):
-                setattr(plugin, attribute, value)
+                with suppress(AttributeError):  # a property, or no place for it
+                    setattr(plugin, attribute, value)
 
     def _fail(self, reason: str) -> None:
         self.state, self.reason = State.FAILED, reason
@@ -255,17 +265,42 @@ class Source:
         live = self.settings.live
         return spellings(number, self.rules, live.spellings if live is not None else ALL)
 
-    async def _matches(self, extens: Sequence[str], principal: Principal) -> Mapping[str, Any]:
-        """Rows by spelling: in one question where the back-end can, else spelling by spelling."""
-        args = principal.query_args()
-        if "match_all" in self._methods:
-            matches = await self._call("match_all", extens, args)
-            return matches if isinstance(matches, Mapping) else {}
-        found = {}
-        for exten in extens:
-            if row := await self._call("first_match", exten, args):
-                found[exten] = row
-        return found
+    async def _matches(self, spelt: Mapping[Number, Sequence[str]], args: QueryArgs) -> Heard:
+        """All numbers in all their spellings in one question."""
+        rows = await self._call("match_all", [text for texts in spelt.values() for text in texts], args)
+        if not isinstance(rows, Mapping):
+            raise TypeError(f"returned {type(rows).__name__}, not rows by number")
+        heard: Heard = {}
+        for number, texts in spelt.items():
+            for row in (rows[text] for text in texts if rows.get(text)):
+                self._hear(heard, number, row, "match_all")
+        return heard
+
+    async def _first_matches(self, spelt: Mapping[Number, Sequence[str]], args: QueryArgs) -> Heard:
+        """Spelling by spelling, until a number is found."""
+        heard: Heard = {}
+        for number, texts in spelt.items():
+            for text in texts:
+                if row := await self._call("first_match", text, args):
+                    self._hear(heard, number, row, "first_match")
+                if isinstance(heard.get(number), Contact):
+                    break
+        return heard
+
+    def _hear(self, heard: Heard, number: Number, row: object, method: str) -> None:
+        """Take in a row found for a number: the first that really has it counts.
+
+        A row that cannot be read is no absence: where nothing better is found, it is a failure.
+        """
+        if isinstance(heard.get(number), Contact):
+            return
+        try:
+            contact = self.shape.contact(self.shape.checked(row))
+        except RowRefused as error:
+            heard[number] = SourceFailed(self.name, method, error)
+        else:
+            if _has(contact, number):
+                heard[number] = contact
 
     async def _ask(self, method: str, *args: object) -> Any:  # noqa: ANN401 - checked by the caller
         """Call a method of the plugin without a deadline of our own."""
@@ -282,27 +317,39 @@ class Source:
     async def _run(self, method: Method, *args: object) -> Any:  # noqa: ANN401 - as the plugin returns it
         """A plugin's method: on the loop if it is async, else in this source's threads."""
         accepted = args[: method.arity]
-        if method.is_async:
-            return await method.function(*accepted)
-        result = await self._threads.run(lambda: method.function(*accepted))
-        return await result if inspect.isawaitable(result) else result
+        try:
+            if method.is_async:
+                return await method.function(*accepted)
+            result = await self._threads.run(lambda: method.function(*accepted))
+            return await result if inspect.isawaitable(result) else result
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise RuntimeError("something it waited for was cancelled") from error
 
     async def _batches(self, method: str, rows: object) -> AsyncIterator[Batch]:
-        if isinstance(rows, AsyncIterable):
-            batches = _async_batches(rows)
-        elif isinstance(rows, Iterable):
-            batches = self._threaded_batches(iter(rows))
-        else:
-            raise SourceFailed(self.name, method, TypeError(f"returned {type(rows).__name__}, not rows"))
+        async with self._asking(method):
+            batches = self._read(rows)
         while True:
             async with self._asking(method):
                 batch = await anext(batches, None)
-            if batch is None:
+                checked = self._checked(batch) if batch is not None else None
+            if checked is None:
                 return
-            yield self._checked(batch)
+            yield checked
 
-    async def _threaded_batches(self, rows: Iterator[object]) -> AsyncIterator[list[object]]:
-        while batch := await self._threads.run(lambda: [*islice(rows, BATCH)]):
+    def _read(self, rows: object) -> AsyncIterator[list[object]]:
+        """Whatever a plugin returned as rows, in lists; what may block is read in this source's threads."""
+        if isinstance(rows, AsyncIterable):
+            return _async_batches(rows)
+        if isinstance(rows, Iterable) and not isinstance(rows, str | bytes | Mapping):
+            return self._threaded_batches(rows)
+        raise TypeError(f"returned {type(rows).__name__}, not rows")
+
+    async def _threaded_batches(self, rows: Iterable[object]) -> AsyncIterator[list[object]]:
+        iterator = await self._threads.run(lambda: iter(rows))
+        while batch := await self._threads.run(lambda: [*islice(iterator, BATCH)]):
             yield batch
 
     def _checked(self, rows: Sequence[object]) -> Batch:
@@ -314,19 +361,12 @@ class Source:
                 refused.append(str(error))
         return Batch(rows=good, refused=refused)
 
-    def _contacts(self, rows: object, method: str) -> Iterator[Contact]:
-        if not isinstance(rows, Iterable):
-            raise SourceFailed(self.name, method, TypeError(f"returned {type(rows).__name__}, not rows"))
-        for row in rows:
-            if (contact := self._contact(row, method)) is not None:
-                yield contact
-
-    def _contact(self, row: object, method: str) -> Contact | None:
-        try:
-            return self.shape.contact(self.shape.checked(row))
-        except RowRefused as error:
-            logger.warning("source %r: a row from %s is left out: %s", self.name, method, error)
-            return None
+    async def _contacts(self, rows: object, method: str) -> list[Contact]:
+        batches = [rows] if isinstance(rows, list) else [batch async for batch in self._read(rows)]
+        checked = [self._checked(batch) for batch in batches]
+        for reason in (reason for batch in checked for reason in batch.refused):
+            logger.warning("source %r: a row from %s is left out: %s", self.name, method, reason)
+        return [self.shape.contact(row) for batch in checked for row in batch.rows]
 
     @asynccontextmanager
     async def _asking(self, method: str, limit: timedelta | None = None) -> AsyncIterator[None]:
@@ -364,4 +404,5 @@ async def _async_batches(rows: AsyncIterable[object]) -> AsyncIterator[list[obje
 
 def _has(contact: Contact, number: Number) -> bool:
     """Whether a contact found live is the one: a directory that matched loosely must not name a stranger."""
-    return not contact.numbers or any(listed.number.key == number.key for listed in contact.numbers)
+    tiers = [match(number, listed.number) for listed in contact.numbers]
+    return not tiers or Tier.EXACT in tiers or Tier.EXTENSION in tiers

@@ -68,5 +68,7 @@ class Sources:
 
 def main_config(config: Config) -> dict[str, Any]:
     """The whole configuration as plugins may see it: secrets masked, and the folder it lies in."""
-    shown: dict[str, Any] = masked(config.model_dump(mode="json"))
-    return {**shown, "config_dir": str(config.folder)}
+    shown: dict[str, Any] = config.model_dump(mode="json")
+    for source in shown["sources"]:
+        source["config"] = masked(source["config"])
+    return {**shown, "views": masked(shown["views"]), "config_dir": str(config.folder)}

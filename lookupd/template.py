@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIELD = re.compile(r"([^\[\]{}]+)((?:\[[^\[\]{}]+\])*)")
+#: no list is so long that its items need more digits
+_DIGITS = 9
 _ITEM = re.compile(r"\[([^\[\]{}]+)\]")
 
 
@@ -61,7 +63,8 @@ def _parts(text: str) -> list[tuple[str, str | None, tuple[str, ...]]]:
             continue
         match = _FIELD.fullmatch(field)
         if match is None or spec or conversion:
-            msg = f"{{{field}}} is not a column, as in {{name}} or {{numbers[0]}}"
+            written = field + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+            msg = f"{{{written}}} is not a column, as in {{name}} or {{numbers[0]}}"
             raise ValueError(msg)
         parts.append((literal, match[1], tuple(_ITEM.findall(match[2]))))
     return parts
@@ -70,6 +73,6 @@ def _parts(text: str) -> list[tuple[str, str | None, tuple[str, ...]]]:
 def _item(value: object, item: str) -> object:
     if isinstance(value, dict):
         return value.get(item)
-    if isinstance(value, list | tuple) and item.isdigit() and int(item) < len(value):
-        return value[int(item)]
+    if isinstance(value, list | tuple) and item.isdecimal() and len(item) <= _DIGITS:
+        return next(iter(value[int(item) :]), None)
     return None

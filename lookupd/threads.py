@@ -30,7 +30,8 @@ class Threads:
         self._size = size
         self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._waiting = waiting
-        self._idle = 0
+        #: jobs that are not done yet: waiting or in hand
+        self._open = 0
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
 
@@ -67,7 +68,8 @@ class Threads:
             if self._jobs.qsize() >= self._waiting:
                 raise TooManyWaiting
             self._jobs.put(job)
-            if self._idle < self._jobs.qsize() and len(self._threads) < self._size:
+            self._open += 1
+            if len(self._threads) < min(self._open, self._size):
                 thread = threading.Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
                 )
@@ -75,20 +77,18 @@ class Threads:
                 thread.start()
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                self._idle += 1
-            job = self._jobs.get()
-            with self._lock:
-                self._idle -= 1
-            if job is None:
-                return
+        while (job := self._jobs.get()) is not None:
             job()
+            del job  # what it held, such as a generator over a file, does not wait for the next one
+            with self._lock:
+                self._open -= 1
 
 
-def _carriable(error: BaseException) -> BaseException:
-    """An exception a future can hold: StopIteration is not."""
-    return RuntimeError("StopIteration") if isinstance(error, StopIteration) else error
+def _carriable(error: BaseException) -> Exception:
+    """An exception a future can hold and a loop survives: not StopIteration, not SystemExit."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    return RuntimeError(repr(error))
 
 
 def _tell(

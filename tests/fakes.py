@@ -1,20 +1,34 @@
-"""Fakes that work: a directory in memory behind a real back-end, a loader that finds it, a clock."""
+"""Fakes that work: a directory in memory behind a real back-end, its loader, a clock, an office."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from lookupd.config import Config
+from lookupd.config import DEFAULT_TENANT, Config
 from lookupd.contact import Shape
-from lookupd.errors import PluginMissing
+from lookupd.errors import PluginError, PluginMissing
+from lookupd.index import database
+from lookupd.index.reader import Reader
+from lookupd.live import Live
 from lookupd.loader import Loader
+from lookupd.memory import Memory
+from lookupd.principal import Principal
+from lookupd.profiles import Profiles
+from lookupd.services.catalog import Catalog
+from lookupd.services.lookup import Lookup
+from lookupd.services.reverse import Reverse
+from lookupd.services.status import Status
 from lookupd.source import Source
+from lookupd.sources import Sources
+from lookupd.sync.run import Paths, Run
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
 #: one person, as a row
 ADA = {"id": "1", "name": "Ada Bélanger", "number": "+33 1 99 00 12 34", "mobile": "06 39 98 12 34"}
@@ -41,6 +55,7 @@ class Directory:
     #: every question that came: (method, argument)
     asked: list[tuple[str, Any]] = field(default_factory=list)
     load_error: Exception | None = None
+    depends_on_caller: bool = False
 
     async def answer(self, method: str, argument: object) -> None:
         self.asked.append((method, argument))
@@ -53,10 +68,9 @@ class Directory:
 class FakeBackend:
     """An async back-end on a Directory; finds numbers written exactly as asked, as most directories do."""
 
-    depends_on_caller = False
-
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self.depends_on_caller = directory.depends_on_caller
 
     async def load(self, args):
         if self._directory.load_error is not None:
@@ -144,3 +158,55 @@ def source_of(directory: Directory, **settings: Any) -> Source:
     config = config_of({"name": "fake", **settings})
     [own] = config.sources
     return Source(own, Shape(own, config.rules(own)), FakeLoader(fake=directory), {})
+
+
+async def until(condition: Callable[[], object], seconds: float = 5) -> None:
+    """Wait for something to become true; TimeoutError when it does not."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)
+
+
+#: a machine of the default tenant
+NOBODY = Principal(tenant=DEFAULT_TENANT)
+
+
+class Office:
+    """Directories, a real index and the services on both; `async with` opens and closes it.
+
+    Its clock is moved by hand, but never stands behind a pull, which takes the time from the system.
+    """
+
+    def __init__(self, folder: Path, config: Config, **directories: Directory) -> None:
+        loader = FakeLoader(**directories)
+        self.clock = Clock(datetime.now(UTC))
+        self.paths = Paths(index=folder / "index.db", staging=folder / "staging")
+        self.sources = Sources(config, loader)
+        self.profiles = Profiles(config, self.sources)
+        self.live = Live(Memory(), self.clock)
+        self.catalog = Catalog(self.profiles, self.sources, loader)
+
+    async def __aenter__(self) -> Self:
+        database.prepare(self.paths.index)
+        self.index = await Reader.open(self.paths.index)
+        self.reverse = Reverse(self.profiles, self.index, self.live, self.clock)
+        self.lookup = Lookup(self.profiles, self.index, self.clock)
+        self.status = Status(self.sources, self.index, {}, self.clock)
+        for source in self.sources:
+            with suppress(PluginError):
+                await source.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.live.close()
+        await self.index.close()
+        await self.sources.close()
+
+    async def sync(self, *names: str) -> None:
+        """Pull the sources of these names, or every one that is synced."""
+        for source in self.sources:
+            if source.settings.sync is not None and (not names or source.name in names):
+                try:
+                    await Run(source, source.settings.sync, self.paths).run()
+                finally:
+                    self.clock.now = max(self.clock.now, datetime.now(UTC))

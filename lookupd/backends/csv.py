@@ -9,26 +9,26 @@ import csv
 import io
 import itertools
 import re
-import stat
 import threading
 import unicodedata
 from collections import Counter
 from functools import cached_property
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from lookupd import BaseSourcePlugin, QueryArgs, Row, SourceArgs, SourceError
+from lookupd import BaseSourcePlugin, Changes, CursorExpired, QueryArgs, Row, SourceArgs, SourceError
 from lookupd.backends.csv_encoding import encoding_of
+from lookupd.backends.csv_stamp import Stamp, unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-#: what tells one state of a file from another: inode, size, time of the last change in ns
-Stamp: TypeAlias = tuple[int, int, int]
 Cells: TypeAlias = dict[str, str | None]
 
+_VERSION = 1  # of how a file is read: with another one, a file counts as changed
 _SEPARATORS = ",;\t|"
 _NOT_DIGITS = re.compile(r"[^0-9+*#]")
 _BETWEEN_NUMBERS = re.compile(r"[;/,]")
@@ -40,7 +40,7 @@ _FOLDS = str.maketrans(
 class Settings(BaseModel):
     """The section of one CSV source."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True)
 
     file: Path = Field(description="the file; a relative path starts at the folder of the configuration")
     separator: str | None = Field(
@@ -77,7 +77,7 @@ class Settings(BaseModel):
 
 
 class CsvBackend(BaseSourcePlugin):
-    """Asks a CSV file; it is kept in memory once a question other than `list_all` was asked."""
+    """Asks a CSV file; it is kept in memory once a question was asked that is not about all of it."""
 
     config_model = Settings
     depends_on_caller = False
@@ -116,14 +116,30 @@ class CsvBackend(BaseSourcePlugin):
 
     def list_all(self) -> Iterator[Row]:
         """Every row, one in memory at a time. A SourceError at the very end says that the file changed."""
-        return _read(self._path, self._settings)
+        return _read(self._path, self._settings, Stamp.settled(self._path))
+
+    def changes(self, cursor: str | None, /) -> Changes:
+        """Nothing while the file is what it was; a file that is not read costs nothing."""
+        stamp = Stamp.settled(self._path) if cursor is None else Stamp.of(self._path)
+        now = self._cursor(stamp)
+        if cursor is None:
+            return Changes(rows=_read(self._path, self._settings, stamp), cursor=now)
+        if cursor != now:
+            raise CursorExpired(f"{self._path}: is not the file that was read; everything is listed")
+        return Changes(rows=(), cursor=now)
+
+    def _cursor(self, stamp: Stamp) -> str:
+        """A digest of a state of the file, and of all that its rows depend on beside it."""
+        read_as = self._settings.model_dump_json()
+        state = f"{_VERSION} {self._path} {stamp} {read_as}"
+        return blake2b(state.encode(), digest_size=16).hexdigest()
 
     def _current(self) -> Table:
         """The file as it is now: one thread reads it, the others wait for that."""
         with self._lock:
-            stamp = _stamp(self._path)
-            if self._table is None or self._table.stamp != stamp:
-                self._table = Table(stamp, _read(self._path, self._settings), self._settings)
+            if self._table is None or self._table.stamp != Stamp.of(self._path):
+                stamp = Stamp.settled(self._path)
+                self._table = Table(stamp, _read(self._path, self._settings, stamp), self._settings)
             return self._table
 
 
@@ -159,9 +175,8 @@ class Table:
         return [_fold("\n".join(row[column] or "" for column in self._searched)) for row in self._rows]
 
 
-def _read(path: Path, settings: Settings) -> Iterator[Cells]:
-    """The rows of a file. Raises SourceError when they cannot be read, or were not all of one state."""
-    before = _stamp(path)
+def _read(path: Path, settings: Settings, stamp: Stamp) -> Iterator[Cells]:
+    """The rows of one state of a file. Raises SourceError when they cannot be read, or were of another."""
     encoding = settings.encoding
     try:
         with path.open("rb") as raw:
@@ -170,10 +185,10 @@ def _read(path: Path, settings: Settings) -> Iterator[Cells]:
             with io.TextIOWrapper(raw, encoding, newline="") as text:
                 yield from _parse(text, path, settings)
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     except UnicodeError as error:
         raise SourceError(f"{path}: is not in the encoding {encoding} ({error}); set encoding") from error
-    if _stamp(path) != before:
+    if Stamp.of(path) != stamp:
         raise SourceError(f"{path}: was changed while it was read; it is read again next time")
 
 
@@ -244,20 +259,6 @@ def _header(cells: Sequence[str], path: Path, settings: Settings) -> Sequence[st
 def _separator_of(header: str) -> str:
     """What makes the most columns of the header; of equals, the first."""
     return max(_SEPARATORS, key=lambda separator: len(next(csv.reader([header], delimiter=separator), [])))
-
-
-def _stamp(path: Path) -> Stamp:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _unreadable(path, error) from error
-    if not stat.S_ISREG(status.st_mode):
-        raise SourceError(f"{path}: is not a file that can be read twice; set file to a regular file")
-    return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _unreadable(path: Path, error: OSError) -> SourceError:
-    return SourceError(f"{path}: {error.strerror}; check file, and that lookupd may read it")
 
 
 def _half_written(path: Path, line: int) -> SourceError:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from lookupd.cli import output
-from lookupd.cli.main import NOT_FOUND, main, read, run
+from lookupd.cli.main import FAILED, NOT_FOUND, main, read, run
 from lookupd.config import DEFAULT_TENANT
 from lookupd.desk import Desk
 from lookupd.index import database
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from lookupd.answer import Answer, Page
-    from lookupd.config import Config
+    from lookupd.config import Column, Config
+    from lookupd.contact import Contact
 
 T = TypeVar("T")
 
@@ -42,7 +43,6 @@ def reverse(ctx: click.Context, number: str, profile: str, tenant: object, *, is
     answer = _reverse(read(ctx), str(tenant), profile, number)
     if answer.known is None:
         _nobody(ctx, answer)
-        return
     known = answer.known
     line = {
         "name": known.contact.display or known.contact.uid,
@@ -62,9 +62,9 @@ def explain(ctx: click.Context, number: str, profile: str, tenant: object) -> No
     """Tell how the answer for NUMBER is found, step by step."""
     answer = _reverse(read(ctx), str(tenant), profile, number)
     for line in answer.story.lines():
-        click.echo(line)
+        output.say(line)
     if answer.known is None:
-        ctx.exit(NOT_FOUND)
+        ctx.exit(_absent_or_failed(answer))
 
 
 @main.command()
@@ -86,7 +86,7 @@ def lookup(  # noqa: PLR0913 - options of a command
         page = await services["lookup"].find(principal, profile, term, limit=limit)
         columns = services["catalog"].columns(principal, profile)
         lines = [
-            {column.title or column.field: hit.contact.fields.get(column.field) for column in columns}
+            {column.title or str(column.field): _cell(column, hit.contact) for column in columns}
             | {"source": hit.contact.source}
             for hit in page.hits
         ]
@@ -96,11 +96,11 @@ def lookup(  # noqa: PLR0913 - options of a command
     if lines or is_json:
         output.table(lines, is_json=is_json)
     for failure in page.failed:
-        click.echo(failure.reason, err=True)
+        output.say(failure.reason, err=True)
     if page.is_cut or page.total > len(lines):
-        click.echo(f"{len(lines)} of {page.total}{' or more' if page.is_cut else ''}", err=True)
+        output.say(f"{len(lines)} of {page.total}{' or more' if page.is_cut else ''}", err=True)
     if not lines:
-        ctx.exit(NOT_FOUND)
+        ctx.exit(_absent_or_failed(page))
 
 
 def _reverse(config: Config, tenant: str, profile: str, number: str) -> Answer:
@@ -111,11 +111,21 @@ def _reverse(config: Config, tenant: str, profile: str, number: str) -> Answer:
     return run(_asked(config, who))
 
 
-def _nobody(ctx: click.Context, answer: Answer) -> None:
+def _nobody(ctx: click.Context, answer: Answer) -> NoReturn:
     for failure in answer.failed:
-        click.echo(failure.reason, err=True)
-    click.echo("nobody is known to have this number" if answer.number else "this is not a number", err=True)
-    ctx.exit(NOT_FOUND)
+        output.say(failure.reason, err=True)
+    output.say("nobody is known to have this number" if answer.number else "this is not a number", err=True)
+    ctx.exit(_absent_or_failed(answer))
+
+
+def _absent_or_failed(nothing: Answer | Page) -> int:
+    """The exit code of nothing found: it says something only if every directory could be asked."""
+    return FAILED if nothing.failed else NOT_FOUND
+
+
+def _cell(column: Column, contact: Contact) -> object:
+    value = contact.fields.get(column.field) if column.field is not None else None
+    return column.default if value is None else value
 
 
 async def _asked(config: Config, question: Callable[[dict[str, Any]], Awaitable[T]]) -> T:

@@ -24,16 +24,18 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
     """Say what is wrong with the configuration; without --online no network is touched."""
     config = read(ctx)
     loader = Loader()
-    sources = Sources(config, loader)
-    problems = checkup.unusable(sources, loader)
+    problems = checkup.unusable(config, loader)
     for line in problems:
-        click.echo(f"{ctx.obj.name}: {line}", err=True)
+        output.say(line, err=True)
     if online:
-        reports = run(_ask(sources))
+        reports = run(_ask(Sources(config, loader)))
         output.table([asdict(report) for report in reports], is_json=is_json)
         problems += [report.source for report in reports if not report.is_well]
-    elif not problems and not is_json:
-        click.echo(
+    elif is_json:
+        counts = {"sources": len(config.sources), "profiles": len(config.profiles)}
+        output.record({**counts, "mistakes": problems}, is_json=True)
+    elif not problems:
+        output.say(
             f"{ctx.obj}: {len(config.sources)} sources and {len(config.profiles)} profiles, no mistakes"
         )
     if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,7 @@ import uvloop
 from typing_extensions import override
 
 from lookupd import checkup, configfile, log
+from lookupd.cli import output
 from lookupd.errors import (
     ConfigError,
     DataError,
@@ -40,9 +42,13 @@ class _Told(click.Group):
         try:
             return super().invoke(ctx)
         except LookupdError as error:
-            for line in str(error).splitlines():
-                click.echo(line, err=True)
+            output.say(str(error), err=True)
             ctx.exit(_exit_code(error))
+        except BrokenPipeError:
+            raise
+        except (OSError, sqlite3.Error) as error:
+            output.say(f"a data file cannot be used: {error} (see data in the configuration)", err=True)
+            ctx.exit(UNUSABLE)
 
 
 def _exit_code(error: LookupdError) -> int:
@@ -81,9 +87,9 @@ def read(ctx: click.Context) -> Config:
     """The configuration, its sources' settings included. Raises ConfigError."""
     config: Config = configfile.read(ctx.obj)
     loader = Loader()
-    found = checkup.mistakes(Sources(config, loader), loader)
+    found = checkup.mistakes(config, Sources(config, loader), loader)
     if found:
-        raise ConfigError([f"{ctx.obj.name}: {line}" for line in found])
+        raise ConfigError(found)
     return config
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 Line = "Mapping[str, object]"
 
 as_json = click.option("--json", "is_json", is_flag=True, help="Print JSON.")
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """A text of one or more lines; what directories sent cannot steer the terminal."""
+    for line in text.splitlines():
+        click.echo(_shown(line), err=err)
 
 
 def table(lines: Sequence[Mapping[str, object]], *, is_json: bool) -> None:
@@ -49,7 +56,7 @@ def _rich(lines: Sequence[Mapping[str, object]]) -> Table:
     for heading in lines[0] if lines else ():
         shown.add_column(heading, overflow="fold")
     for line in lines:
-        shown.add_row(*(_shown(value) for value in line.values()))
+        shown.add_row(*(Text(_shown(value)) for value in line.values()))
     return shown
 
 

@@ -43,7 +43,7 @@ async def _sync(config: Config, names: tuple[str, ...], *, accept_loss: bool) ->
     wanted = _wanted(sources, names)
     bar = Progress(
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         console=Console(stderr=True),
@@ -57,12 +57,17 @@ async def _sync(config: Config, names: tuple[str, ...], *, accept_loss: bool) ->
 
 
 def _wanted(sources: Sources, names: tuple[str, ...]) -> list[Source]:
-    """The sources with these names, whoever's they are. Raises UnknownSource."""
-    known = [source for source in sources if source.settings.sync is not None]
+    """The sources with these names, whoever's they are; without names, all that are synced.
+
+    Raises UnknownSource.
+    """
+    if not names:
+        return [source for source in sources if source.settings.sync is not None]
+    known = {source.name: source for source in sources}
     for name in names:
-        if name not in {source.name for source in known}:
-            raise UnknownSource(name, [source.name for source in known])
-    return [source for source in known if not names or source.name in names]
+        if name not in known:
+            raise UnknownSource(name, [*known])
+    return [source for source in sources if source.name in names]
 
 
 async def _one(source: Source, config: Config, bar: Progress, *, accept_loss: bool) -> dict[str, object]:
@@ -71,7 +76,11 @@ async def _one(source: Source, config: Config, bar: Progress, *, accept_loss: bo
     counts = dict.fromkeys(("contacts", "added", "changed", "removed", "unchanged"))
     settings = source.settings.sync
     if settings is None:
-        return {**line, **counts, "error": "sync is false"}
+        return {
+            **line,
+            **counts,
+            "error": f"source {source.name!r} has sync: false, so it is only asked live",
+        }
     try:
         await source.open()
         progress = Run(

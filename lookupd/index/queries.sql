@@ -25,6 +25,17 @@ FROM (
 ORDER BY closeness, position, terms, uid
 LIMIT :limit OFFSET :offset;
 
+-- name: matches
+-- How many contacts of some sources match, counted up to a bound.
+SELECT count(*)
+FROM (
+    SELECT 1
+    FROM search
+    JOIN contact ON contact.id = search.rowid
+    WHERE search MATCH :match AND contact.source_id IN (SELECT value FROM json_each(:sources))
+    LIMIT :candidates
+);
+
 -- name: browse
 -- Contacts of some sources as they are stored: in the order of their names where a source was read whole.
 SELECT source_id, uid, display, body, numbers, terms, 0 AS matches
@@ -53,6 +64,10 @@ LIMIT ?;
 -- Make room for a source, or note its new name.
 INSERT INTO source (uuid, name) VALUES (:uuid, :name)
 ON CONFLICT (uuid) DO UPDATE SET name = excluded.name WHERE name <> excluded.name;
+
+-- name: forget_cursor
+-- What was told under other settings is no start to go on from: everything is pulled again.
+UPDATE source SET cursor = NULL WHERE uuid = :uuid AND cursor IS NOT NULL AND settings IS NOT :settings;
 
 -- name: source
 -- One source.
@@ -86,10 +101,10 @@ UPDATE source SET held = :held WHERE id = :source_id;
 -- A run succeeded.
 UPDATE source SET
     generation = generation + :is_change, contacts = :contacts, synced_at = :synced_at,
-    full_at = coalesce(:full_at, full_at), cursor = :cursor, held = NULL
+    full_at = coalesce(:full_at, full_at), cursor = :cursor, settings = :settings, held = NULL
 WHERE id = :source_id;
 
 -- name: abandoned
--- Sources that are no longer configured (JSON uuids of those that are), last synced before an instant.
+-- Sources that are no longer configured to be synced (JSON uuids of those that are), last synced before an instant.
 SELECT id, name FROM source
 WHERE uuid NOT IN (SELECT value FROM json_each(?)) AND coalesce(synced_at, 0) < ?;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 #: each word typed, with its other spellings
 Words = list[tuple[str, ...]]
 
+#: nothing but what people write in a number, dashes and blanks of all kinds among it
+_TYPED = re.compile(r"[0-9\s+./()\u2010-\u2015\u2212-]+")
+#: the zero of "+33 (0)1": it is dialled at home only
+_OPTIONAL_ZERO = re.compile(r"(?<=[0-9])\s*\(0\)")
+
 
 def query_words(term: str) -> Words:
     """The words to find, each with its other spellings; what looks like a number is one word of digits."""
@@ -22,9 +28,15 @@ def query_words(term: str) -> Words:
 
 
 def match_expression(term: str) -> str | None:
-    """The same for FTS5; None when there is nothing to find."""
+    """The same for FTS5; None when there is nothing to find.
+
+    What looks like a number may be none, as "24/7" or the "00184" of Rome: it is also found by whole words.
+    """
     digits = _digits(term)
-    return f'"{digits}"*' if digits else fold.match_expression(term)
+    if digits is None:
+        return fold.match_expression(term)
+    words = " AND ".join(f'"{spellings[0]}"' for spellings in fold.query_words(term))
+    return f'"{digits}"* OR ({words})'
 
 
 def closeness(terms: str, words: Sequence[Sequence[str]]) -> int:
@@ -40,9 +52,9 @@ def rank_of(terms: str, words: str) -> int:
 
 def _digits(term: str) -> str | None:
     """The digits of a term that somebody typed as a number, such as "+33 (0)1 23", "0033 1" or "01.23"."""
-    if not all(char in "0123456789 +-./()\u00a0" for char in term):
+    if not _TYPED.fullmatch(term):
         return None
-    digits = "".join(char for char in term.replace("(0)", "") if char.isdecimal()).removeprefix("00")
+    digits = re.sub(r"[^0-9]", "", _OPTIONAL_ZERO.sub("", term, count=1)).removeprefix("00")
     return digits[: fold.WORD_LENGTH] if len(digits) > 1 else None
 
 

@@ -15,7 +15,6 @@ from lookupd.number import Number, Tier, match
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Container, Mapping, Sequence
     from pathlib import Path
 
@@ -85,10 +84,13 @@ class Found:
 
 
 class Reader:
-    """The index, read-only. Notices by itself when a sync run has changed it."""
+    """The index, read-only. Notices by itself when a sync run has changed it, or when it was made anew."""
 
-    def __init__(self, points: sqlite3.Connection, texts: aiosqlite.Connection) -> None:
-        self._points = points
+    def __init__(self, path: Path, file: int | None, texts: aiosqlite.Connection) -> None:
+        self._path = path
+        #: which file each connection has open
+        self._points_file = self._texts_file = file
+        self._points = database.connect_reader(path)
         self._texts = texts
         self._version: int | None = None
         self._by_id: Mapping[int, Synced] = {}
@@ -96,11 +98,7 @@ class Reader:
     @classmethod
     async def open(cls, path: Path) -> Self:
         """Open the index at `path`, which must have been prepared."""
-        texts = await aiosqlite.connect(path, isolation_level=None)
-        for statement in database.READING:
-            await texts.execute(statement)
-        await texts.create_function("rank_of", 2, ranking.rank_of, deterministic=True)
-        return cls(database.connect_reader(path), texts)
+        return cls(path, _file(path), await _connect_texts(path))
 
     async def close(self) -> None:
         """Close both connections."""
@@ -109,6 +107,7 @@ class Reader:
 
     def sources(self) -> dict[str, Synced]:
         """The sources that were ever synced, by uuid."""
+        self._follow()
         return {synced.uuid: synced for synced in self._sources().values()}
 
     def reverse(
@@ -118,6 +117,7 @@ class Reader:
 
         Of each source the one whose first column has the number comes first, then by uid. A few microseconds.
         """
+        self._follow()
         self._points.execute("BEGIN")
         try:
             wanted = {id_: synced for id_, synced in self._sources().items() if synced.uuid in sources}
@@ -141,32 +141,43 @@ class Reader:
         expression = ranking.match_expression(term)
         if expression is None:
             return Found(contacts=(), total=0, is_cut=False)
-        rows = await self._texts.execute_fetchall(
-            _SQL["search"],
-            {
-                "match": expression,
-                "words": json.dumps(ranking.query_words(term)),
-                "sources": json.dumps(sources),
-                "candidates": CANDIDATES,
-                "limit": limit,
-                "offset": offset,
-            },
+        wanted = {"match": expression, "sources": json.dumps(sources), "candidates": CANDIDATES + 1}
+        words = json.dumps(ranking.query_words(term))
+        rows = await self._fetch(_SQL["search"], {**wanted, "words": words, "limit": limit, "offset": offset})
+        matches = next((row[6] for row in rows), None)
+        if matches is None:  # a page behind the last one
+            [(matches,)] = await self._fetch(_SQL["matches"], wanted)
+        return Found(
+            contacts=self._contacts(rows), total=min(matches, CANDIDATES), is_cut=matches > CANDIDATES
         )
-        total = next((row[6] for row in rows), 0)
-        return Found(contacts=self._contacts(rows), total=total, is_cut=total >= CANDIDATES)
 
     async def runs(self, uuid: str, limit: int = 20) -> list[Run]:
         """The last runs of a source, newest first."""
-        rows = await self._texts.execute_fetchall(_SQL["runs"], (uuid, limit))
+        rows = await self._fetch(_SQL["runs"], (uuid, limit))
         return [_run(row) for row in rows]
 
     async def _browse(self, sources: Sequence[int], *, limit: int, offset: int) -> Found:
         wanted = json.dumps(sources)
-        rows = await self._texts.execute_fetchall(
-            _SQL["browse"], {"sources": wanted, "limit": limit, "offset": offset}
-        )
-        [(total,)] = await self._texts.execute_fetchall(_SQL["size"], {"sources": wanted})
+        rows = await self._fetch(_SQL["browse"], {"sources": wanted, "limit": limit, "offset": offset})
+        [(total,)] = await self._fetch(_SQL["size"], {"sources": wanted})
         return Found(contacts=self._contacts(rows), total=total, is_cut=False)
+
+    async def _fetch(self, statement: str, values: Any) -> list[Any]:  # noqa: ANN401 - as sqlite3 takes them
+        """The rows of a statement, in the file that is the index now."""
+        file = _file(self._path)
+        if file not in {self._texts_file, None}:
+            texts = await _connect_texts(self._path)
+            former, self._texts, self._texts_file = self._texts, texts, file
+            await former.close()
+        return [*await self._texts.execute_fetchall(statement, values)]
+
+    def _follow(self) -> None:
+        """Turn to the file that is the index now."""
+        file = _file(self._path)
+        if file not in {self._points_file, None}:
+            self._points_file, self._version = file, None
+            self._points.close()
+            self._points = database.connect_reader(self._path)
 
     def _contacts(self, rows: Any) -> tuple[tuple[Contact, Synced], ...]:  # noqa: ANN401 - rows of sqlite3
         sources = self._sources()
@@ -180,6 +191,22 @@ class Reader:
             self._by_id = {row[0]: synced(row) for row in rows}
             self._version = version
         return self._by_id
+
+
+async def _connect_texts(path: Path) -> aiosqlite.Connection:
+    texts = await aiosqlite.connect(path, isolation_level=None)
+    for statement in database.READING:
+        await texts.execute(statement)
+    await texts.create_function("rank_of", 2, ranking.rank_of, deterministic=True)
+    return texts
+
+
+def _file(path: Path) -> int | None:
+    """Which file lies at a path; None when there is none at this moment."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 def synced(row: Sequence[Any]) -> Synced:

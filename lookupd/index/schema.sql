@@ -9,6 +9,7 @@ CREATE TABLE source (
     synced_at REAL,  -- when the last good pull began, seconds since 1970
     full_at REAL,  -- when the last good pull of everything began
     cursor TEXT,  -- where the back-end goes on telling changes
+    settings INTEGER,  -- fingerprint of the settings under which that was told
     held TEXT  -- why the last run was held, until one succeeds
 ) STRICT;
 

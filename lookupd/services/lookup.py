@@ -69,9 +69,10 @@ class Lookup:
             raise QuestionTooLarge(f"a term has at most {TERM_LENGTH} characters, this one {len(term)}")
         limit = min(seen.settings.lookup.limit if limit is None else limit, MOST)
         synced = self._index.sources()
-        indexed = [synced[source.uuid].id for source in seen.lookup if _is_synced(source, synced)]
-        live = [source for source in seen.lookup if not _is_synced(source, synced) and source.asks_live]
-        missing = _never_synced(seen, synced)
+        sources = [*dict.fromkeys(seen.lookup)]
+        indexed = [synced[source.uuid].id for source in sources if _is_synced(source, synced)]
+        live = [source for source in sources if not _is_synced(source, synced) and source.asks_live]
+        missing = _never_synced(sources, synced)
         if not live:
             found = await self._index.search(term, indexed, limit=limit, offset=offset)
             hits = self._indexed(seen, found)
@@ -119,6 +120,8 @@ class Lookup:
             for contact in contacts
         ]
         words = ranking.query_words(term)
+        if not words:  # everybody: sorting a part of the index would tear the pages apart
+            return [*indexed, *live]
         position = {source.name: index for index, source in enumerate(profile.lookup)}
 
         def order(hit: Hit) -> tuple[int, int, str, str]:
@@ -142,11 +145,11 @@ def _is_synced(source: Source, synced: Mapping[str, Synced]) -> bool:
     )
 
 
-def _never_synced(profile: Profile, synced: Mapping[str, Synced]) -> tuple[Failure, ...]:
+def _never_synced(sources: Sequence[Source], synced: Mapping[str, Synced]) -> tuple[Failure, ...]:
     """The sources that neither the index nor anybody live can stand for."""
     return tuple(
-        Failure(source=source.name, reason=f"source {source.name!r} was never synced yet")
-        for source in profile.lookup
+        Failure(source=source.name, reason=f"source {source.name!r} has not been synced yet")
+        for source in sources
         if not _is_synced(source, synced) and not source.asks_live
     )
 
@@ -171,7 +174,13 @@ async def _ask(
             if not task.done():
                 failed.append(Failure(source=source.name, reason=str(SourceTimeout(source.name, patience))))
     finally:
-        for task in tasks.values():
+        for task in tasks.values():  # not awaited: a plugin may take its time to stop
+            task.add_done_callback(_let_go)
             task.cancel()
-        await asyncio.gather(*tasks.values(), return_exceptions=True)
     return found, tuple(failed)
+
+
+def _let_go(task: asyncio.Task[list[Contact]]) -> None:
+    """Nobody waits for it any more, so nobody reads how it ended."""
+    if not task.cancelled():
+        task.exception()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lookupd.errors import DataDamaged, DataNewer
+from lookupd.errors import DataDamaged, DataError, DataNewer
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: says in the file's header whose it is: "lkps"
@@ -18,44 +22,72 @@ UPGRADES = tuple(statements("lookupd.state", "upgrades.sql").values())
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to an up-to-date file, made when missing. Raises DataNewer, DataDamaged or OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(mode=0o600)
+    """A connection to an up-to-date file, made when missing.
+
+    Raises DataNewer or DataDamaged, and leaves the file as it is; DataError when it cannot be opened.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            if not path.exists():
+                path.touch(mode=0o600)
+            return _opened(path)
+    except (OSError, sqlite3.OperationalError) as error:
+        raise DataError(
+            f"{path}: cannot be used ({error}); check its folder, its owner and the disk"
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise DataDamaged(str(path), str(error)) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process opens a file there meanwhile: SQLite's own locks do not cover the switch to WAL."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
     try:
+        _check(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        _upgrade(connection, path)
-    except sqlite3.OperationalError:
-        connection.close()
-        raise
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise DataDamaged(str(path), str(error)) from error
+        _upgrade(connection)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _upgrade(connection: sqlite3.Connection, path: Path) -> None:
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Look, before anything is written, whether the file is ours, known and whole."""
     owner = connection.execute("PRAGMA application_id").fetchone()[0]
-    if owner not in {0, APPLICATION_ID}:
+    is_empty = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if owner != APPLICATION_ID and not (owner == 0 and is_empty):
         raise DataDamaged(str(path), "it is not a file of lookupd")
-    while (version := _version(connection)) < len(UPGRADES):
+    if (version := _version(connection)) > len(UPGRADES):
+        raise DataNewer(str(path), version, len(UPGRADES))
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise DataDamaged(str(path), found)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    for version in range(_version(connection), len(UPGRADES)):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            if _version(connection) == version:  # nobody else has done it meanwhile
-                connection.execute(UPGRADES[version])
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {version + 1}")
+            connection.execute(UPGRADES[version])
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {version + 1}")
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
-    if version > len(UPGRADES):
-        raise DataNewer(str(path), version, len(UPGRADES))
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,5 +1,5 @@
--- One run's changes, in one transaction. `staging.seen` holds every uid pulled, `staging.changed` the contacts
--- that are new or differ, `staging.gone` the uids to remove.
+-- One run's changes, in one transaction. `staging.seen` holds every uid of a pull of everything,
+-- `staging.changed` the contacts that are new or differ, `staging.gone` the uids to remove.
 
 -- name: find_gone
 -- A pull of everything: what it left out is gone.
@@ -7,13 +7,16 @@ INSERT INTO staging.gone (uid)
 SELECT uid FROM contact WHERE source_id = :source_id AND uid NOT IN (SELECT uid FROM staging.seen);
 
 -- name: plan
--- What the run will do.
+-- What the run will do. A uid made here changes with its row: one that goes while another comes is an edit.
 SELECT
     (SELECT count(*) FROM contact WHERE source_id = :source_id) AS before,
-    (SELECT count(*) FROM staging.seen) AS seen,
     (SELECT count(*) FROM staging.changed) AS written,
     (SELECT count(*) FROM staging.changed JOIN contact USING (uid) WHERE source_id = :source_id) AS changed,
-    (SELECT count(*) FROM staging.gone JOIN contact USING (uid) WHERE source_id = :source_id) AS removed;
+    (SELECT count(*) FROM staging.gone) AS removed,
+    min(
+        (SELECT count(*) FROM staging.gone WHERE instr(uid, char(31))),
+        (SELECT count(*) FROM staging.changed WHERE instr(uid, char(31)))
+    ) AS replaced;
 
 -- name: find_outdated
 -- Contacts whose stored words and numbers no longer hold.

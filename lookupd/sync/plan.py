@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: a source of fewer contacts than this may shrink as it likes
+#: a source of no more contacts than this may shrink as it likes
 SMALL = 50
 
 
@@ -18,6 +18,8 @@ class Plan:
     changed: int
     removed: int
     unchanged: int
+    #: removed contacts without an id of their own in whose place another came: edited rows, most likely
+    replaced: int = 0
 
     @property
     def after(self) -> int:
@@ -29,6 +31,11 @@ class Plan:
         """Whether anything is written."""
         return bool(self.added or self.changed or self.removed)
 
+    @property
+    def lost(self) -> int:
+        """Contacts that go without another in their place."""
+        return self.removed - self.replaced
+
     def loses_too_much(self, max_loss: float) -> bool:
         """Whether so large a share of the source would be removed that somebody should look first."""
-        return self.before > SMALL and self.removed > max_loss * self.before
+        return self.before > SMALL and self.lost > max_loss * self.before

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 _SQL = statements("lookupd.index", "queries.sql") | statements("lookupd.sync", "apply.sql")
 _ABANDON = ("abandon_words", "abandon_numbers", "abandon_contacts", "abandon_runs", "abandon_source")
-#: how long contacts of a source that is no longer configured are kept, in case it comes back
+#: how long contacts of a source that is no longer configured to be synced are kept, in case it comes back
 KEEP_ABANDONED = timedelta(days=7)
 
 
@@ -51,18 +51,18 @@ async def serve(config: Config) -> None:
     try:
         await _end_asked()
     finally:
-        schedule.stop()
+        await schedule.stop()
         await sources.close()
 
 
 def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
-    """Remove contacts of sources that have not been configured for a while."""
+    """Remove contacts of sources that have not been synced for a while, and are not configured to be."""
     connection = database.connect_writer(index)
     try:
-        configured = json.dumps([source.uuid for source in config.sources])
+        configured = json.dumps([source.uuid for source in config.sources if source.sync is not None])
         oldest = (now - KEEP_ABANDONED).timestamp()
         for id_, name in connection.execute(_SQL["abandoned"], (configured, oldest)).fetchall():
-            logger.warning("source %r is no longer configured: its contacts are removed", name)
+            logger.warning("source %r is no longer configured to be synced: its contacts are removed", name)
             with database.transaction(connection, "IMMEDIATE"):
                 for statement in _ABANDON:
                     connection.execute(_SQL[statement], {"source_id": id_})

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -21,8 +22,10 @@ from lookupd.errors import (
     SyncError,
     SyncRunning,
 )
+from lookupd.index import database
 from lookupd.principal import Principal
 from lookupd.sync.stage import End, Outcome, Stage
+from lookupd.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,6 +42,13 @@ logger = logging.getLogger(__name__)
 REASONS = 10
 #: what confirms that contacts are gone is asked this many at a time
 CONFIRM = 100
+
+
+class IndexDamaged(SyncError):
+    """The index turned out to be damaged in the middle of a run; an empty one has taken its place."""
+
+    def __init__(self, index: Path) -> None:
+        super().__init__(f"{index}: was damaged and is made anew; everything is pulled again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +72,7 @@ class _Pulled:
 
 
 class Run:
-    """One sync run of one source."""
+    """One sync run of one source, begun when it is made. It works on its stage in a thread of its own."""
 
     def __init__(
         self,
@@ -77,74 +87,127 @@ class Run:
         self._paths = paths
         self._progress = progress
         self._pulled = _Pulled()
+        self._thread = Threads(f"sync-{source.name}", 1)
+        self._stage: Stage | None = None
+        self._started_at, self._begun = datetime.now(UTC), time.monotonic()
 
     async def run(self, *, accept_loss: bool = False) -> Plan:
         """Do it, and say what changed. `accept_loss` writes what would be held.
 
-        Raises SourceShrank when the run is held, SyncRunning when another one is under way, SourceError or
-        another SyncError when it failed; each is noted in the index, except SyncRunning.
+        Raises SourceShrank when the run is held, SyncRunning when another one is under way, IndexDamaged when
+        every source must be pulled again, SourceError or another SyncError when it failed. Each is noted in
+        the index, but for SyncRunning and where that cannot be.
         """
-        started_at, begun = datetime.now(UTC), time.monotonic()
-        with _only_one(self._paths.staging, self._source):
-            stage = await asyncio.to_thread(
-                Stage.open, self._paths.index, self._paths.staging, self._source.shape
-            )
-            plan = None
-            deadline = asyncio.timeout(self._settings.timeout.total_seconds())
-            try:
-                async with deadline:
-                    plan = await self._pull(stage, full=self._is_full_due(stage, started_at))
-                self._hold(plan, accept_loss=accept_loss)
-                end = self._end(Outcome.SUCCEEDED, started_at, begun, stage)
-                await asyncio.to_thread(stage.apply, plan, end)
-            except Exception as error:
-                told = self._told(error, is_late=deadline.expired())
-                outcome = Outcome.HELD if isinstance(told, SourceShrank) else Outcome.FAILED
-                end = self._end(outcome, started_at, begun, stage, str(told))
-                await asyncio.to_thread(stage.fail, end, plan if outcome is Outcome.HELD else None)
-                if told is error:
-                    raise
+        try:
+            with _only_one(self._paths.staging, self._source):
+                return await self._run(accept_loss=accept_loss)
+        except sqlite3.Error as error:
+            if await self._thread.run(partial(database.replace_if_damaged, self._paths.index, error)):
+                raise IndexDamaged(self._paths.index) from error
+            raise self._told(error, is_late=False) from error
+        except OSError as error:
+            raise self._told(error, is_late=False) from error
+        finally:
+            self._thread.close()
+
+    async def _run(self, *, accept_loss: bool) -> Plan:
+        try:
+            return await self._on(await self._thread.run(self._open), accept_loss=accept_loss)
+        except asyncio.CancelledError:
+            if self._stage is not None:
+                self._stage.interrupt()
+            raise
+        finally:
+            await self._thread.run(self._close)
+
+    def _open(self) -> Stage:
+        self._stage = Stage.open(self._paths.index, self._paths.staging, self._source.shape)
+        return self._stage
+
+    def _close(self) -> None:
+        """Runs in the same thread, so after whatever that had in hand when nobody waited any more."""
+        if self._stage is not None:
+            self._stage.close()
+
+    async def _on(self, stage: Stage, *, accept_loss: bool) -> Plan:
+        plan = None
+        deadline = asyncio.timeout(self._settings.timeout.total_seconds())
+        try:
+            async with deadline:
+                plan = await self._pull(stage)
+            self._hold(plan, accept_loss=accept_loss)
+            end = self._end(Outcome.SUCCEEDED, stage)
+            await self._thread.run(partial(stage.apply, plan, end))
+        except Exception as error:
+            told = self._told(error, is_late=deadline.expired())
+            outcome = Outcome.HELD if isinstance(told, SourceShrank) else Outcome.FAILED
+            await self._note(stage, self._end(outcome, stage, str(told)), plan)
+            if isinstance(told, SourceTimeout):
                 raise told from error
-            finally:
-                await asyncio.to_thread(stage.close)
+            raise
         return plan
 
-    def _is_full_due(self, stage: Stage, now: datetime) -> bool:
+    async def _note(self, stage: Stage, end: End, plan: Plan | None) -> None:
+        """Note a run that changed nothing; when even that fails, the reason of the run still counts."""
+        try:
+            await self._thread.run(partial(stage.fail, end, plan if end.outcome is Outcome.HELD else None))
+        except sqlite3.Error as error:
+            logger.error("source %r: the index does not take a note: %s", self._source.name, error)  # noqa: TRY400 - it says all
+
+    def _last_cursor(self, stage: Stage) -> str | None:
+        """Where to go on; None when everything is to be pulled.
+
+        Without a unique column nobody knows which contact a changed row was before.
+        """
         full_at = stage.synced.full_at
-        return full_at is None or stage.synced.cursor is None or now - full_at >= self._settings.full_every
+        if full_at is None or self._source.settings.unique_column is None:
+            return None
+        is_due = self._started_at - full_at >= self._settings.full_every
+        return None if is_due else stage.synced.cursor
 
     def _hold(self, plan: Plan, *, accept_loss: bool) -> None:
         if not accept_loss and plan.loses_too_much(self._settings.max_loss):
-            raise SourceShrank(self._source.name, removed=plan.removed, before=plan.before)
+            raise SourceShrank(self._source.name, removed=plan.lost, before=plan.before)
 
-    async def _pull(self, stage: Stage, *, full: bool) -> Plan:
-        if self._source.reports_changes:
-            return await self._pull_changes(stage, None if full else stage.synced.cursor)
-        await self._take(stage, self._source.pull())
-        await asyncio.to_thread(stage.find_gone)
+    async def _pull(self, stage: Stage) -> Plan:
+        if not self._source.reports_changes:
+            await self._pull_all(stage)
+        elif (cursor := self._last_cursor(stage)) is None:
+            await self._start_series(stage)
+        else:
+            try:
+                await self._pull_changes(stage, cursor)
+            except CursorExpired:
+                await self._thread.run(stage.clear)
+                self._pulled = _Pulled()
+                await self._start_series(stage)
+        return await self._thread.run(stage.plan)
+
+    async def _pull_all(self, stage: Stage) -> None:
+        await self._take(self._source.pull(), stage.add)
+        await self._thread.run(stage.find_gone)
         if not self._source.lists_all:
             await self._confirm(stage)
-        return await asyncio.to_thread(stage.plan)
 
-    async def _pull_changes(self, stage: Stage, cursor: str | None) -> Plan:
-        try:
-            changes = await self._source.changes(cursor)
-        except CursorExpired:
-            if cursor is None:
-                raise
-            cursor, changes = None, await self._source.changes(None)
-        self._pulled.is_full = cursor is None
-        await self._take(stage, self._source.changed(changes))
-        if cursor is None:
-            await asyncio.to_thread(stage.find_gone)
-        else:
-            await asyncio.to_thread(stage.remove, list(changes.gone))
+    async def _start_series(self, stage: Stage) -> None:
+        """Everything, and where its changes begin."""
+        changes = await self._source.changes(None)
+        await self._take(self._source.changed(changes), stage.add)
+        await self._thread.run(stage.find_gone)
         self._pulled.cursor = _cursor(changes)
-        return await asyncio.to_thread(stage.plan)
 
-    async def _take(self, stage: Stage, batches: AsyncIterator[Batch]) -> None:
+    async def _pull_changes(self, stage: Stage, cursor: str) -> None:
+        self._pulled.is_full = False
+        changes = await self._source.changes(cursor)
+        await self._take(self._source.changed(changes), stage.update)
+        await self._thread.run(partial(stage.remove, list(changes.gone)))
+        self._pulled.cursor = _cursor(changes)
+
+    async def _take(
+        self, batches: AsyncIterator[Batch], take: Callable[[list[dict[str, object]]], None]
+    ) -> None:
         async for batch in batches:
-            await asyncio.to_thread(stage.add, batch.rows)
+            await self._thread.run(partial(take, batch.rows))
             self._pulled.rows += len(batch.rows)
             self._pulled.refused += len(batch.refused)
             self._pulled.reasons += batch.refused[: REASONS - len(self._pulled.reasons)]
@@ -154,18 +217,16 @@ class Run:
         """A search may leave something out: what seems gone is asked for by its id."""
         if not self._source.finds_by_id:
             return
-        gone = iter(await asyncio.to_thread(stage.gone))
+        gone = iter(await self._thread.run(stage.gone))
         nobody = Principal(tenant=self._source.settings.tenant_uuid)
         while uids := list(islice(gone, CONFIRM)):
             known = await self._source.by_uid(uids, nobody, self._settings.timeout)
-            await asyncio.to_thread(stage.keep, [contact.uid for contact in known])
+            await self._thread.run(partial(stage.keep, [contact.uid for contact in known]))
 
-    def _end(
-        self, outcome: Outcome, started_at: datetime, begun: float, stage: Stage, error: str | None = None
-    ) -> End:
+    def _end(self, outcome: Outcome, stage: Stage, error: str | None = None) -> End:
         return End(
-            started_at=started_at,
-            seconds=time.monotonic() - begun,
+            started_at=self._started_at,
+            seconds=time.monotonic() - self._begun,
             outcome=outcome,
             is_full=self._pulled.is_full,
             cursor=self._pulled.cursor,

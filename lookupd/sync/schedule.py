@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -10,9 +11,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from lookupd.errors import LookupdError, SourceShrank, SyncRunning
+from lookupd.errors import LookupdError, SourceShrank, SourceTimeout, SyncRunning
 from lookupd.source import State
-from lookupd.sync.run import Run
+from lookupd.sync.run import IndexDamaged, Run
 
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 #: the first pause after a failed run; it doubles with each failure in a row, up to the interval itself
 RETRY_FIRST = timedelta(seconds=15)
 RETRY_LAST = timedelta(hours=1)
+#: how soon after an index was made anew its sources are pulled
+REFILL = timedelta(seconds=1)
 
 
 class Schedule:
@@ -36,6 +39,7 @@ class Schedule:
     def __init__(self, sources: Sources, paths: Paths) -> None:
         self._paths = paths
         self._failures: dict[str, int] = {}
+        self._running: set[asyncio.Task[None]] = set()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         for source in sources:
             if source.settings.sync is not None:
@@ -45,9 +49,10 @@ class Schedule:
         """Begin: what is to run at start runs now."""
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """No further runs."""
+    async def stop(self) -> None:
+        """No further runs; one that is under way is broken off, and its source keeps its old contacts."""
         self._scheduler.shutdown(wait=False)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def _add(self, source: Source, settings: SyncSettings) -> None:
         start = {"next_run_time": datetime.now(UTC)} if settings.at_start else {}
@@ -64,10 +69,24 @@ class Schedule:
         )
 
     async def _run(self, source: Source, settings: SyncSettings) -> None:
+        """The job of a source. It ends as if all were well, as everything is told here."""
+        run = asyncio.create_task(self._sync(source, settings), name=f"sync-{source.name}")
+        self._running.add(run)
+        try:
+            await run
+        except asyncio.CancelledError:
+            logger.info("sync of source %r is broken off, the old contacts stay", source.name)
+        finally:
+            self._running.discard(run)
+
+    async def _sync(self, source: Source, settings: SyncSettings) -> None:
         try:
             plan = await _opened_run(source, settings, self._paths)
         except SyncRunning as error:
             logger.info("%s", error)
+        except IndexDamaged as error:
+            logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
+            self._all_soon()
         except SourceShrank as error:
             logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
         except LookupdError as error:
@@ -83,6 +102,11 @@ class Schedule:
                 *(source.name, plan.after, plan.added, plan.changed, plan.removed),
             )
 
+    def _all_soon(self) -> None:
+        """Pull every source again, once the run that asks for it has ended."""
+        for job in self._scheduler.get_jobs():
+            job.modify(next_run_time=datetime.now(UTC) + REFILL)
+
     def _failed(self, source: Source, settings: SyncSettings, error: Exception) -> None:
         """Say so once, and try again sooner than the schedule would, but later each time."""
         failures = self._failures[source.uuid] = self._failures.get(source.uuid, 0) + 1
@@ -96,7 +120,11 @@ class Schedule:
 
 async def _opened_run(source: Source, settings: SyncSettings, paths: Paths) -> Plan:
     if source.state is not State.LOADED:
-        await source.open()
+        try:
+            async with asyncio.timeout(settings.timeout.total_seconds()):
+                await source.open()
+        except TimeoutError:
+            raise SourceTimeout(source.name, settings.timeout) from None
     return await Run(source, settings, paths).run()
 
 

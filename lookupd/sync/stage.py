@@ -7,23 +7,31 @@ transaction, or not at all.
 from __future__ import annotations
 
 import json
+import logging
+import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
+from lookupd.configfile import masked
 from lookupd.contact import anonymous_uid, twin_uid
+from lookupd.errors import SyncError
 from lookupd.index import database
 from lookupd.index.reader import Synced, synced
 from lookupd.sql import statements
 from lookupd.sync.plan import Plan
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from lookupd.contact import Shape
+
+logger = logging.getLogger(__name__)
+
+#: a checked row and its fingerprint, under the uid that it will have
+Named = dict[str, tuple[int, dict[str, object]]]
 
 
 class Outcome(StrEnum):
@@ -40,6 +48,7 @@ _SQL = (
     | statements("lookupd.sync", "apply.sql")
 )
 _MAKE = ("make_seen", "make_changed", "make_gone", "make_outdated")
+_CLEAR = ("clear_seen", "clear_changed", "clear_gone")
 _APPLY = (
     "find_outdated",
     "forget_words",
@@ -72,20 +81,28 @@ class End:
 class Stage:
     """One run's rows. Used from one thread at a time."""
 
-    def __init__(self, index: sqlite3.Connection, file: Path, shape: Shape) -> None:
+    def __init__(self, index: sqlite3.Connection, path: Path, file: Path, shape: Shape) -> None:
         self._index = index
+        self._path = path
+        self._inode = path.stat().st_ino
         self._file = file
         self._shape = shape
         #: rows without a unique value, and rows that share theirs with another
         self.nameless = 0
         self.twins = 0
         source = shape.source
+        self._settings = shape.fingerprint({"backend": source.backend, "config": masked(source.config)})
         index.execute(_SQL["add_source"], {"uuid": source.uuid, "name": source.name})
+        index.execute(_SQL["forget_cursor"], {"uuid": source.uuid, "settings": self._settings})
         self.synced: Synced = synced(index.execute(_SQL["source"], (source.uuid,)).fetchone())
 
     @classmethod
     def open(cls, index: Path, folder: Path, shape: Shape) -> Self:
-        """A new, empty stage beside the index. Raises sqlite3.Error when the disk does not let it."""
+        """A new, empty stage beside the index, which is made if it is not there.
+
+        Raises DataError or sqlite3.Error when the disk does not let it.
+        """
+        database.prepare(index)
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{shape.source.uuid}.db"
         file.unlink(missing_ok=True)
@@ -96,7 +113,7 @@ class Stage:
             connection.execute("PRAGMA staging.synchronous = OFF")
             for name in _MAKE:
                 connection.execute(_SQL[name])
-            return cls(connection, file, shape)
+            return cls(connection, index, file, shape)
         except BaseException:
             connection.close()
             raise
@@ -106,24 +123,38 @@ class Stage:
         self._index.close()
         self._file.unlink(missing_ok=True)
 
+    def interrupt(self) -> None:
+        """End what is being done, with an error; from any thread."""
+        self._index.interrupt()
+
     def add(self, rows: Sequence[dict[str, object]]) -> None:
-        """Take in some checked rows; only those that differ from the index become contacts."""
+        """Take in some checked rows of a pull of everything; only those that differ become contacts."""
         named = self._named(rows)
-        stored = self._stored(named)
-        changed = {uid: new for uid, new in named.items() if stored.get(uid) != new[0]}
         with database.transaction(self._index):
             self._index.executemany(
                 _SQL["see"], [(uid, fingerprint) for uid, (fingerprint, _) in named.items()]
             )
-            self._index.executemany(
-                _SQL["change"],
-                [self._staged(uid, fingerprint, row) for uid, (fingerprint, row) in changed.items()],
-            )
+            self._change(named)
 
-    def remove(self, uids: Iterable[str]) -> None:
-        """These contacts are gone, the directory says."""
+    def update(self, rows: Sequence[dict[str, object]]) -> None:
+        """Take in some checked rows of a pull of changes; of several with one id the last is true."""
+        named = self._latest(rows)
         with database.transaction(self._index):
-            self._index.executemany(_SQL["go"], [(uid,) for uid in uids])
+            self._index.executemany(_SQL["take_back"], [(uid,) for uid in named])
+            self._change(named)
+
+    def remove(self, uids: Sequence[str]) -> None:
+        """These contacts are gone, the directory says after all its changes."""
+        with database.transaction(self._index):
+            self._index.executemany(_SQL["take_back"], [(uid,) for uid in uids])
+            self._index.executemany(_SQL["go"], [{"source_id": self.synced.id, "uid": uid} for uid in uids])
+
+    def clear(self) -> None:
+        """Forget all that was taken in."""
+        self.nameless = self.twins = 0
+        with database.transaction(self._index):
+            for name in _CLEAR:
+                self._index.execute(_SQL[name])
 
     def find_gone(self) -> None:
         """Everything was pulled: whatever was not seen is gone."""
@@ -132,7 +163,7 @@ class Stage:
 
     def plan(self) -> Plan:
         """What applying will change."""
-        before, seen, written, changed, removed = self._index.execute(
+        before, written, changed, removed, replaced = self._index.execute(
             _SQL["plan"], {"source_id": self.synced.id}
         ).fetchone()
         return Plan(
@@ -140,11 +171,12 @@ class Stage:
             added=written - changed,
             changed=changed,
             removed=removed,
-            unchanged=seen - written,
+            unchanged=before - changed - removed,
+            replaced=replaced,
         )
 
     def gone(self) -> list[str]:
-        """The uids that will be removed."""
+        """The ids that will be removed, as the directory knew them."""
         return [uid for (uid,) in self._index.execute(_SQL["gone"])]
 
     def keep(self, uids: Iterable[str]) -> None:
@@ -155,6 +187,8 @@ class Stage:
     def apply(self, plan: Plan, end: End) -> None:
         """Change the source's part and note the run, in one transaction, or raise and change nothing."""
         with database.transaction(self._index, "IMMEDIATE"):
+            if self._path.stat().st_ino != self._inode:
+                raise SyncError(f"{self._path}: was replaced during the run; it is filled by the next one")
             if plan.is_change:
                 for name in _APPLY:
                     self._index.execute(_SQL[name], {"source_id": self.synced.id})
@@ -167,10 +201,14 @@ class Stage:
                     "synced_at": end.started_at.timestamp(),
                     "full_at": end.started_at.timestamp() if end.is_full else None,
                     "cursor": end.cursor,
+                    "settings": self._settings,
                 },
             )
             self._note(end, plan)
-        self._index.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        try:
+            self._index.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        except sqlite3.Error as error:  # what was written counts; the next run clears the log up
+            logger.warning("the index's log could not be cleared up: %s", error)
 
     def fail(self, end: End, plan: Plan | None = None) -> None:
         """Note a run that changed nothing: it failed, or with a plan it is held."""
@@ -209,21 +247,44 @@ class Stage:
         )
         self._index.execute(_SQL["forget_runs"], {"source_id": self.synced.id})
 
-    def _named(self, rows: Sequence[dict[str, object]]) -> dict[str, tuple[int, dict[str, object]]]:
+    def _named(self, rows: Sequence[dict[str, object]]) -> Named:
         """Each row under an identity of its own: nothing is lost because ids are missing or stand twice."""
-        named: dict[str, tuple[int, dict[str, object]]] = {}
+        named: Named = {}
         numbered = [(self._shape.uid(row), self._shape.fingerprint(row), row) for row in rows]
         seen = self._seen([uid for uid, _, _ in numbered if uid is not None])
         for uid, fingerprint, row in numbered:
             if uid is None:
-                self.nameless += self._shape.source.unique_column is not None
-                named[anonymous_uid(fingerprint)] = (fingerprint, row)
+                named[self._anonymous(fingerprint)] = (fingerprint, row)
                 continue
             earlier = seen.setdefault(uid, fingerprint)
             if earlier != fingerprint:
                 self.twins += 1
             named[uid if earlier == fingerprint else twin_uid(uid, fingerprint)] = (fingerprint, row)
         return named
+
+    def _latest(self, rows: Sequence[dict[str, object]]) -> Named:
+        """The last row of each id, and each row without one."""
+        named: Named = {}
+        for row in rows:
+            uid, fingerprint = self._shape.uid(row), self._shape.fingerprint(row)
+            named[self._anonymous(fingerprint) if uid is None else uid] = (fingerprint, row)
+        return named
+
+    def _anonymous(self, fingerprint: int) -> str:
+        self.nameless += self._shape.source.unique_column is not None
+        return anonymous_uid(fingerprint)
+
+    def _change(self, named: Named) -> None:
+        """Stage the contacts that are new or differ from the index."""
+        stored = self._stored(named)
+        self._index.executemany(
+            _SQL["change"],
+            [
+                self._staged(uid, fingerprint, row)
+                for uid, (fingerprint, row) in named.items()
+                if stored.get(uid) != fingerprint
+            ],
+        )
 
     def _seen(self, uids: Sequence[str]) -> dict[str, int]:
         return dict(self._index.execute(_SQL["seen"], (json.dumps(uids),)).fetchall())

@@ -33,11 +33,27 @@ INSERT OR IGNORE INTO staging.seen (uid, fingerprint) VALUES (?, ?);
 -- name: change
 INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms) VALUES (?, ?, ?, ?, ?, ?);
 
+-- name: take_back
+DELETE FROM staging.changed WHERE uid = ?;
+
 -- name: go
-INSERT OR IGNORE INTO staging.gone (uid) VALUES (?);
+-- A contact to remove, and its twins: their uids begin with the same id and a unit separator.
+INSERT OR IGNORE INTO staging.gone (uid)
+SELECT uid FROM contact
+WHERE source_id = :source_id AND (uid = :uid OR uid >= :uid || char(31) AND uid < :uid || char(32));
 
 -- name: gone
-SELECT uid FROM staging.gone ORDER BY uid;
+-- Uids to remove, but for those made here, which no directory knows.
+SELECT uid FROM staging.gone WHERE NOT instr(uid, char(31)) ORDER BY uid;
 
 -- name: keep
 DELETE FROM staging.gone WHERE uid = ?;
+
+-- name: clear_seen
+DELETE FROM staging.seen;
+
+-- name: clear_changed
+DELETE FROM staging.changed;
+
+-- name: clear_gone
+DELETE FROM staging.gone;

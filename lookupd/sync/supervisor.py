@@ -25,7 +25,9 @@ GRACE = 5.0
 class Supervisor:
     """The owner of the sync process."""
 
-    def __init__(self, config: Path) -> None:
+    def __init__(self, config: Path, *, pause: float = RESTART_FIRST, grace: float = GRACE) -> None:
+        self._pause = pause
+        self._grace = grace
         self._command = (sys.executable, "-m", "lookupd.sync.process", str(config))
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -45,23 +47,28 @@ class Supervisor:
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
-            async with asyncio.timeout(GRACE):
+            async with asyncio.timeout(self._grace):
                 await self._process.wait()
         except TimeoutError:
-            logger.warning("the sync process did not end within %.0f s: killed", GRACE)
+            logger.warning("the sync process did not end within %.0f s: killed", self._grace)
             self._process.kill()
             await self._process.wait()
 
     async def _keep(self) -> None:
-        pause = RESTART_FIRST
+        pause = self._pause
         while True:
             started = time.monotonic()
-            self._process = await asyncio.create_subprocess_exec(
-                *self._command, stdin=asyncio.subprocess.PIPE
-            )
-            code = await self._process.wait()
-            if time.monotonic() - started > LIVED:
-                pause = RESTART_FIRST
-            logger.error("the sync process ended with code %d; started again in %.0f s", code, pause)
+            try:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command, stdin=asyncio.subprocess.PIPE
+                )
+            except OSError as error:
+                logger.error("the sync process cannot be started: %s; tried again in %.0f s", error, pause)  # noqa: TRY400 - it says all
+            else:
+                code = await self._process.wait()
+                if time.monotonic() - started > LIVED:
+                    pause = self._pause
+                level = logging.ERROR if code else logging.INFO  # 0: somebody told it to end, maybe us all
+                logger.log(level, "the sync process ended with code %d; started again in %.0f s", code, pause)
             await asyncio.sleep(pause)
             pause = min(2 * pause, RESTART_LAST)

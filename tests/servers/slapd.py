@@ -43,7 +43,7 @@ include {folder}/extra.schema
 pidfile {folder}/slapd.pid
 modulepath /usr/lib/ldap
 moduleload back_mdb
-{modules}
+moduleload syncprov
 sizelimit unlimited
 {tls}
 database mdb
@@ -57,7 +57,8 @@ index objectClass,entryUUID,entryCSN eq
 index cn,sn pres,eq,sub
 index uid,mail,telephoneNumber,mobile eq
 {limits}
-{overlays}
+{account}
+{more}
 """
 
 
@@ -84,7 +85,11 @@ class Certificates:
 
 
 class Slapd:
-    """One server with one database; `with Slapd(folder) as server:` starts and stops it."""
+    """One server with one database; `with Slapd(folder) as server:` starts and stops it.
+
+    It keeps account of that many changes for who asks for them (`session_log`; None is no account at all).
+    `limits` and `more` are lines for its configuration, before and behind this.
+    """
 
     base_dn = "dc=example,dc=com"
     admin_dn = f"cn=admin,{base_dn}"
@@ -96,12 +101,16 @@ class Slapd:
         *,
         certificates: Certificates | None = None,
         limits: str = "",
+        session_log: int | None = 0,
+        more: str = "",
         max_size: int = 1 << 30,  # the file is sparse: it takes what it holds
     ) -> None:
         self._folder = folder
         self._max_size = max_size
         self._certificates = certificates
         self._limits = limits
+        self._account = _account(session_log)
+        self._more = more
         self._process: subprocess.Popen[bytes] | None = None
         self._program = _program("slapd")
         ports = _free_ports(2)
@@ -251,11 +260,10 @@ class Slapd:
     def _configure(self) -> None:
         (self._folder / "data").mkdir(parents=True)
         (self._folder / "extra.schema").write_text(SCHEMA)
-        has_syncprov = Path("/usr/lib/ldap/syncprov.so").exists()
         text = CONFIGURATION.format(
             folder=self._folder,
-            modules="moduleload syncprov" if has_syncprov else "",
-            overlays="overlay syncprov" if has_syncprov else "",
+            account=self._account,
+            more=self._more,
             tls=_tls(self._certificates),
             base_dn=self.base_dn,
             admin_dn=self.admin_dn,
@@ -271,6 +279,12 @@ def _program(name: str) -> str:
     if not found:
         raise RuntimeError(f"{name} is not installed: apt-get install slapd ldap-utils")
     return found
+
+
+def _account(session_log: int | None) -> str:
+    if session_log is None:
+        return ""
+    return "overlay syncprov\n" + (f"syncprov-sessionlog {session_log}\n" if session_log else "")
 
 
 def _free_ports(count: int) -> list[int]:

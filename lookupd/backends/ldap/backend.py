@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from lookupd import BaseSourcePlugin, QueryArgs, Row, SourceArgs, SourceError
+from lookupd import BaseSourcePlugin, Changes, QueryArgs, Row, SourceArgs, SourceError
 from lookupd.backends.ldap.connection import Found, Query
 from lookupd.backends.ldap.entry import Columns, EntryReader
 from lookupd.backends.ldap.filter import Filters
+from lookupd.backends.ldap.listing import Listing
 from lookupd.backends.ldap.pool import Pool
+from lookupd.backends.ldap.pull import Question
 from lookupd.backends.ldap.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,10 +41,16 @@ class LdapBackend(BaseSourcePlugin):
             first_matched_columns=settings.first_matched_columns,
             unique_column=settings.unique_column,
         )
-        self._list_filter = settings.ldap_list_filter or self._filters.everything()
         self._name = str(args["config"].get("name") or settings.ldap_uri)
         folder = Path(args["main_config"].get("config_dir") or Path.cwd())
         self._pool = Pool(settings, folder / settings.ldap_ca_file if settings.ldap_ca_file else None)
+        question = Question(
+            settings=settings,
+            columns=self._columns,
+            filter=settings.ldap_list_filter or self._filters.everything(),
+            source=self._name,
+        )
+        self._listing = Listing(question, self._pool)
 
     def unload(self) -> None:
         """Log out."""
@@ -90,12 +98,11 @@ class LdapBackend(BaseSourcePlugin):
 
     def list_all(self) -> Iterator[Row]:
         """Every row, a page of entries in memory at a time."""
-        reader = EntryReader(self._columns, self._name)
-        query = Query(filter=self._list_filter, attributes=self._columns.requested)
-        with self._pool.own() as connection:
-            for page in connection.pages(query):
-                for dn, attributes in page:
-                    yield reader.row(dn, attributes)
+        return self._listing.rows()
+
+    def changes(self, cursor: str | None, /) -> Changes:
+        """What changed since a cursor, as far as this server tells; see `ldap_changes`."""
+        return self._listing.everything() if cursor is None else self._listing.since(cursor)
 
     def _found(self, filters: Sequence[str]) -> Found:
         """What any of these filters finds, each entry once; nothing is asked for no filter."""

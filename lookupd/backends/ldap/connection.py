@@ -16,14 +16,17 @@ from urllib.parse import urlsplit
 
 import ldap
 from ldap.controls import SimplePagedResultsControl
+from ldap.syncrepl import SyncRequestControl
 
 from lookupd import SourceError
+from lookupd.backends.ldap.content_sync import messages
 from lookupd.backends.ldap.watch import after, connected_to, shut_down, shut_down_new, socket_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from lookupd.backends.ldap.content_sync import Message
     from lookupd.backends.ldap.settings import Settings
 
 #: the DN of an entry, and its attributes with their values
@@ -41,6 +44,8 @@ class Query:
 
     filter: str
     attributes: Sequence[str]
+    #: the only entry to look at, instead of those in the scope
+    dn: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +61,8 @@ class Connection:
     """An open, logged-in connection."""
 
     def __init__(self, uri: str, settings: Settings, ca_file: Path | None) -> None:
+        #: the server that it goes to
+        self.uri = uri
         self._settings = settings
         self._ca_file = ca_file
         self._scope = _SCOPES[settings.ldap_scope]
@@ -88,6 +95,18 @@ class Connection:
             entries += more
         return Found(entries=entries)
 
+    def read(self, dn: str, attributes: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
+        """Attributes of one entry, as far as the login may see them."""
+        entries = self.find(Query(filter="(objectClass=*)", attributes=attributes, dn=dn)).entries
+        return entries[0][1] if entries else {}
+
+    def root(self, attributes: Sequence[str]) -> Mapping[str, Sequence[bytes]]:
+        """What the server says of itself (RFC 4512, 5.1); nothing where that is no concern of the login."""
+        try:
+            return self.read("", attributes)
+        except (ldap.NO_SUCH_OBJECT, ldap.INSUFFICIENT_ACCESS):
+            return {}
+
     def pages(self, query: Query) -> Iterator[Sequence[Entry]]:
         """All entries, page by page (RFC 2696); one by one where the server has no pages."""
         timeout = self._settings.ldap_list_timeout
@@ -107,6 +126,19 @@ class Connection:
             is_first = False
             cookie = next((c.cookie for c in controls if c.controlType == control.controlType), None)
 
+    def refresh(self, query: Query, cookie: str | None = None) -> Iterator[Message]:
+        """What changed since a cookie, or everything (RFC 4533, refreshOnly)."""
+        timeout = self._settings.ldap_list_timeout
+        control = SyncRequestControl(criticality=True, cookie=cookie, mode="refreshOnly")
+        message = self._send(query, timeout, [control])
+        is_last = False
+        while not is_last:
+            kind, data, _, controls, _, _ = self._ldap.result4(
+                message, all=0, timeout=timeout, add_ctrls=1, add_intermediates=1
+            )
+            is_last = kind == ldap.RES_SEARCH_RESULT
+            yield from messages(kind, data, controls)
+
     def _one_by_one(self, query: Query) -> Iterator[Sequence[Entry]]:
         timeout = self._settings.ldap_list_timeout
         message = self._send(query, timeout)
@@ -117,8 +149,8 @@ class Connection:
 
     def _send(self, query: Query, timeout: float, controls: Sequence[object] = ()) -> int:
         message: int = self._ldap.search_ext(
-            self._settings.ldap_base_dn,
-            self._scope,
+            self._settings.ldap_base_dn if query.dn is None else query.dn,
+            self._scope if query.dn is None else ldap.SCOPE_BASE,
             query.filter,
             list(query.attributes),
             serverctrls=list(controls) or None,

@@ -10,6 +10,8 @@ import ldap
 from lookupd import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from lookupd.backends.ldap.settings import Settings
 
 _LOGIN = "check ldap_username and ldap_password"
@@ -38,6 +40,27 @@ _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
 )  # fmt: skip
 
 
+#: the server answers, but not this question
+_REFUSALS = (
+    ldap.UNAVAILABLE_CRITICAL_EXTENSION,
+    ldap.UNWILLING_TO_PERFORM,  # so says OpenLDAP of a cookie newer than itself: it was restored
+    ldap.PROTOCOL_ERROR,
+    ldap.OPERATIONS_ERROR,
+    ldap.INSUFFICIENT_ACCESS,
+    ldap.INAPPROPRIATE_MATCHING,
+    ldap.UNDEFINED_TYPE,
+    ldap.SIZELIMIT_EXCEEDED,
+    ldap.TIMELIMIT_EXCEEDED,
+    ldap.ADMINLIMIT_EXCEEDED,
+)
+_REFRESH_REQUIRED = 4096  # e-syncRefreshRequired (RFC 4533) has no exception of its own
+
+
+def is_refusal(error: ldap.LDAPError) -> bool:
+    """Whether a server did not want to tell what changed, so that everything is to be listed."""
+    return isinstance(error, _REFUSALS) or _known(error).get("result") == _REFRESH_REQUIRED
+
+
 def failure(uri: str, settings: Settings, error: Exception) -> SourceError:
     """What went wrong at a server, and what to do about the frequent ones."""
     remedy = next((text.format(s=settings) for kind, text in _REMEDIES if isinstance(error, kind)), "")
@@ -51,9 +74,15 @@ def _fact(error: Exception) -> str:
         return error.strerror or str(error) or type(error).__name__
     if isinstance(error, ldap.TIMEOUT):
         return "no reply in time"
-    known = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
+    known = _known(error)
     desc = str(known.get("desc") or type(error).__name__)
     info = str(known.get("info") or "")
     # Where the library does not know, it says so; where the server is gone, it reads the wrong error number.
     is_empty = info in {"", "(unknown error code)"} or isinstance(error, ldap.SERVER_DOWN)
     return desc if is_empty else f"{desc} ({info})"
+
+
+def _known(error: Exception) -> Mapping[str, object]:
+    """What python-ldap knows of an error."""
+    known = error.args[0] if error.args else None
+    return known if isinstance(known, dict) else {}

@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+#: no entry at all
+NOTHING = "(!(objectClass=*))"
+#: entries that may have others below them; Active Directory knows only the classes
+BRANCHES = "(|(hasSubordinates=TRUE)(objectClass=organizationalUnit)(objectClass=container))"
+
 _WILDCARDS = re.compile(r"\*{2,}")
 _SPECIAL = str.maketrans({character: f"\\{ord(character):02x}" for character in "\\*()\0"})
 
@@ -43,6 +48,11 @@ def contains(column: str, text: str) -> str:
 def present(column: str) -> str:
     """Where a column has a value."""
     return f"({column}=*)"
+
+
+def at_least(column: str, value: str) -> str:
+    """Where a column has this value or one that the directory sorts behind it."""
+    return f"({column}>={escape(value)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,13 @@ class Settings(BaseModel):
     ldap_timeout: float = Field(default=1.0, gt=0, description="seconds to wait for the answer to a question")
     ldap_list_timeout: float = Field(default=60.0, gt=0, description="seconds to wait for a page of a pull")
     ldap_page_size: int = Field(default=1000, ge=1, description="entries to a page of a pull")
+    ldap_changes: Literal["auto", "syncrepl", "timestamp", "none"] = Field(
+        default="auto",
+        description="how to learn what changed since the last pull; auto is the first that the server offers",
+    )
+    ldap_changes_overlap: float = Field(
+        default=600.0, ge=0, description="seconds that each question by timestamp goes back behind the last"
+    )
     ldap_tls: Literal["none", "starttls"] = Field(
         default="none", description="starttls encrypts an ldap:// connection; ldaps:// always is"
     )

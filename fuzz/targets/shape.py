@@ -1,0 +1,86 @@
+"""Any row: refused with a reason, or a contact that can be stored as it is and sent as it is.
+
+Input: lines of `given.values`: one row, or two to be compared.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from fuzz import given, index, strict
+from lookupd.contact import RowRefused
+
+_SHAPE = index.shape(
+    "made-up",
+    unique_column="id",
+    searched_columns=("name", "labels", "reverse"),
+    format_columns={"first": "{numbers[0]}", "label": "{labels[work]}", "reverse": "{name} {labels}"},
+)
+_TABLE = """
+CREATE TABLE contact (
+    uid TEXT NOT NULL, fingerprint INTEGER NOT NULL, display TEXT, body TEXT NOT NULL, numbers TEXT NOT NULL,
+    terms TEXT NOT NULL
+) STRICT
+"""
+
+
+class ShapeTarget:
+    """The target, with a table like the index's."""
+
+    def __init__(self) -> None:
+        self._made: sqlite3.Connection | None = None
+
+    def __call__(self, data: bytes) -> None:
+        """Check one input."""
+        checked = []
+        for row in [value for value in given.values(data) if isinstance(value, dict)][:2] or [given.row(data)]:
+            self.check(row)
+            try:
+                checked.append(_SHAPE.checked(row))
+            except RowRefused:
+                return
+        prints = {_SHAPE.fingerprint(row) for row in checked}
+        bodies = {_SHAPE.contact(row, "-").body for row in checked}
+        assert len(prints) >= len(bodies), checked
+
+    def check(self, row: object) -> None:
+        """What holds for one row."""
+        try:
+            checked = _SHAPE.checked(row)
+        except RowRefused as error:
+            assert str(error)
+            return
+        fingerprint = _SHAPE.fingerprint(checked)
+        assert fingerprint == _SHAPE.fingerprint(_SHAPE.checked(row))
+        contact = _SHAPE.contact(checked)
+        sent = strict.reply(contact.body)
+        assert isinstance(sent, dict)
+        assert {column: sent[column] for column in checked if column not in _SHAPE.source.format_columns} == {
+            column: _sent(value)
+            for column, value in checked.items()
+            if column not in _SHAPE.source.format_columns
+        }
+        assert all(listed.rank in range(2) for listed in contact.numbers)
+        keys = json.dumps(list(_SHAPE.index_keys(contact)))
+        self._store((contact.uid, fingerprint, contact.display, contact.body, keys, contact.terms))
+
+    def close(self) -> None:
+        """Forget the table."""
+        if self._made is not None:
+            self._made.close()
+            self._made = None
+
+    def _store(self, stored: tuple[object, ...]) -> None:
+        if self._made is None:
+            self._made = sqlite3.connect(":memory:", isolation_level=None)
+            self._made.execute(_TABLE)
+        self._made.execute("INSERT INTO contact VALUES (?, ?, ?, ?, ?, ?)", stored)
+        assert self._made.execute("DELETE FROM contact RETURNING *").fetchall() == [stored]
+
+
+def _sent(value: object) -> object:
+    return json.loads(json.dumps(value))
+
+
+TARGET = ShapeTarget()

@@ -1,0 +1,31 @@
+"""Any template, any fields: a ValueError when it is made, or a text or None each time it is filled.
+
+Input: a template; then the fields, as lines of `given.values`.
+"""
+
+from __future__ import annotations
+
+from fuzz import given
+from fuzz.index import shape
+from lookupd.contact import RowRefused
+from lookupd.template import Template, shown
+
+_SHAPE = shape("made-up")
+
+
+def TARGET(data: bytes) -> None:
+    first, rest = (*data.split(b"\n", 1), b"")[:2]
+    try:
+        template = Template(given.text(first))
+    except ValueError as error:
+        assert str(error)
+        return
+    try:
+        fields = _SHAPE.checked(given.row(rest))
+    except RowRefused:
+        return
+    filled = template.fill(fields)
+    assert filled is None or (filled and filled == filled.strip())
+    for column, value in fields.items():
+        if column and not set(column) & set("[]{}!:"):
+            assert Template(f"{{{column}}}").fill(fields) == (shown(value).strip() or None), column

@@ -1,0 +1,67 @@
+"""`lookupd check`: is the configuration right, and do the directories answer?"""
+
+from tests.fakes import ADA
+
+
+def test_a_right_configuration_is_told_in_one_line(site):
+    result = site.run("check")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == f"{site.file}: 2 sources and 1 profiles, no mistakes\n"
+
+
+def test_a_right_configuration_is_counted_for_programs(site):
+    assert site.json("check") == {"sources": 2, "profiles": 1, "mistakes": []}
+
+
+def test_without_online_no_directory_is_touched(site):
+    (site.folder / "staff.csv").unlink()
+    assert site.run("check").exit_code == 0
+    assert not site.state.parent.exists()
+
+
+def test_a_back_end_that_is_not_installed_is_told_with_those_that_are(site):
+    site.configure({"name": "staff"}, {"name": "crm", "backend": "cvs"})
+    result = site.run("check")
+    assert (result.exit_code, result.stdout) == (3, "")
+    [line] = result.stderr.splitlines()
+    assert line.startswith("config.yml: sources.crm.backend: no backend is installed under the name 'cvs'")
+    assert "installed: csv" in line
+    assert site.run("check", "--json").exit_code == 3
+
+
+def test_with_online_every_directory_is_asked(site):
+    result = site.run("check", "--online")
+    assert result.exit_code == 0
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert [(line[:4], line[5], line[7]) for line in lines] == [
+        (["staff", "csv", "True", "1"], "2", "-"),
+        (["partners", "csv", "True", "1"], "1", "-"),
+    ]
+
+
+def test_with_online_nothing_is_stored(site):
+    site.run("check", "--online")
+    assert not site.state.parent.exists()
+
+
+def test_a_directory_that_does_not_answer_is_told_beside_the_others(site):
+    (site.folder / "staff.csv").unlink()
+    result = site.run("check", "--online", "--json")
+    assert result.exit_code == 3
+    staff, partners = site.json("check", "--online")
+    assert (staff["is_well"], staff["rows"]) == (False, None)
+    assert "No such file" in staff["error"]
+    assert (partners["is_well"], partners["rows"], partners["error"]) == (True, 1, None)
+
+
+def test_a_csv_file_is_found_beside_the_configuration_wherever_one_stands(site, monkeypatch):
+    (site.folder / "elsewhere").mkdir()
+    monkeypatch.chdir(site.folder / "elsewhere")
+    assert site.run("check", "--online").exit_code == 0
+
+
+def test_a_source_that_is_only_asked_live_is_not_listed(site):
+    site.configure({"name": "staff", "sync": False})
+    site.write("staff", [ADA])
+    [staff] = site.json("check", "--online")
+    assert (staff["is_well"], staff["hits"], staff["rows"]) == (True, 1, None)

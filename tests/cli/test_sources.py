@@ -1,0 +1,72 @@
+"""`lookupd sources`: how each one is doing."""
+
+from tests.cli.conftest import CROWD
+from tests.fakes import ADA, BOB
+
+
+def test_sources_that_were_never_pulled_are_listed(site):
+    result = site.run("sources")
+    assert result.exit_code == 0
+    assert result.stdout == "staff\tcsv\t0\t0\t-\t-\t-\npartners\tcsv\t0\t0\t-\t-\t-\n"
+
+
+def test_sources_are_listed_with_what_the_index_holds(site):
+    site.run("sync", "staff")
+    staff, partners = site.json("sources")
+    assert {**staff, "synced": None} == {
+        "source": "staff",
+        "backend": "csv",
+        "contacts": 2,
+        "generation": 1,
+        "synced": None,
+        "freshness": "fresh",
+        "trouble": None,
+    }
+    assert staff["synced"] is not None
+    assert partners["synced"] is None
+
+
+def test_what_is_wrong_with_a_source_is_told(site):
+    (site.folder / "staff.csv").unlink()
+    site.run("sync")
+    staff, partners = site.json("sources")
+    assert "staff.csv: No such file or directory" in staff["trouble"]
+    assert partners["trouble"] is None
+    assert site.run("sources").exit_code == 0
+
+
+def test_the_runs_of_a_source_are_listed_the_newest_first(site):
+    site.run("sync", "staff")
+    (site.folder / "staff.csv").unlink()
+    site.run("sync", "staff")
+    site.write("staff", CROWD)
+    site.run("sync", "staff")
+    runs = site.json("sources", "--runs", "staff")
+    assert [run["outcome"] for run in runs] == ["succeeded", "failed", "succeeded"]
+    assert (runs[0]["added"], runs[0]["removed"]) == (100, 2) or (runs[0]["added"], runs[0]["changed"]) == (
+        98,
+        2,
+    )
+    assert "No such file" in runs[1]["error"]
+    assert runs[2]["error"] is None
+    assert all(run["seconds"] >= 0 and run["started"] for run in runs)
+
+
+def test_what_was_odd_about_a_run_is_told(site):
+    site.write("staff", [ADA, {**BOB, "id": ""}, {**BOB, "id": "1"}])
+    site.run("sync", "staff")
+    [run] = site.json("sources", "--runs", "staff")
+    assert run["outcome"] == "succeeded"
+    assert "1 rows have nothing in 'id'" in run["error"]
+    assert "1 rows share their 'id'" in run["error"]
+
+
+def test_a_source_that_was_never_pulled_has_no_runs(site):
+    assert site.json("sources", "--runs", "staff") == []
+    assert site.run("sources", "--runs", "staff").stdout == ""
+
+
+def test_an_unknown_source_is_told_with_those_there_are(site):
+    result = site.run("sources", "--runs", "stuff")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "no source is called 'stuff' (configured: staff, partners)\n"

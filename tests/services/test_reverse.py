@@ -1,0 +1,876 @@
+"""Who is calling? The service on a real index and on directories that come, go, hang and fail."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookupd.answer import Origin
+from lookupd.errors import SourceError, UnknownProfile
+from lookupd.freshness import Freshness
+from lookupd.index.reader import Candidate, Synced
+from lookupd.live import Live
+from lookupd.memory import Memory, asked
+from lookupd.number import Number, Tier
+from lookupd.principal import Principal
+from lookupd.profiles import Profiles
+from lookupd.services.reverse import Reverse
+from lookupd.sources import Sources
+from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, FakeLoader, Office, config_of, until
+
+ADAS = "+33199001234"
+#: a deadline that never ends a test which works
+PATIENT = {"live": {"timeout": "60s"}}
+#: another person at Ada's number, as another directory has it
+CYD = {"id": "3", "name": "Cyd", "number": "0199001234", "mobile": None}
+
+
+@pytest.fixture
+async def open_office(tmp_path):
+    """Makes offices whose sources have all the time they need, unless their settings say less."""
+    async with AsyncExitStack() as stack:
+
+        async def open_(*sources, profile=None, more=None, **directories):
+            names = [source["name"] for source in sources]
+            reverse = {"sources": names, "timeout": "60s", **(profile or {})}
+            tree = {"profiles": {"default": {"reverse": reverse}}, **(more or {})}
+            config = config_of(*({**PATIENT, **source} for source in sources), **tree)
+            return await stack.enter_async_context(Office(tmp_path, config, **directories))
+
+        yield open_
+
+
+def live_questions(directory):
+    return [extens for method, extens in directory.asked if method == "match_all"]
+
+
+async def who(office, exten=ADAS, principal=NOBODY):
+    return await office.reverse.who(principal, "default", exten)
+
+
+def name(answer):
+    return answer.known.contact.display if answer.known else None
+
+
+SPELLINGS = [
+    "+33199001234",
+    "0033 1 99 00 12 34",
+    "01.99.00.12.34",
+    "+33 (0)1 99-00-12-34",
+    "tel:+33-1-99-00-12-34",
+]
+
+
+@pytest.mark.parametrize("written", ["+33 1 99 00 12 34", "0199001234", "01 99 00 12 34"])
+async def test_five_spellings_of_a_number_give_one_name(open_office, written):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[{**ADA, "number": written}]))
+    await office.sync()
+    answers = [await who(office, exten) for exten in SPELLINGS]
+    assert [name(answer) for answer in answers] == [ADA["name"]] * 5
+    assert {answer.number.key for answer in answers} == {ADAS}
+
+
+@pytest.mark.parametrize("written", ["+33 1 99 00 12 34", "0199001234", "01 99 00 12 34"])
+async def test_five_spellings_give_one_name_live(open_office, written):
+    rows = [{**ADA, "number": written}]
+    office = await open_office({"name": "staff", "sync": False}, staff=Directory(rows=rows))
+    assert [name(await who(office, exten)) for exten in SPELLINGS] == [ADA["name"]] * 5
+
+
+@pytest.mark.parametrize(
+    "text", ["anonymous", "Restricted", "", "  ", "Ann", "+", "unknown", "sip:ann@example.com"]
+)
+async def test_what_is_no_number_is_answered_without_asking(open_office, text):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff", "sync": False}, staff=staff)
+    answer = await who(office, text)
+    assert (answer.number, answer.known, answer.age, answer.failed) == (None, None, None, ())
+    assert answer.story.lines() == [f"{text!r} is not a telephone number: nobody is asked"]
+    assert staff.asked == []
+
+
+async def test_a_profile_that_does_not_exist_is_told(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory())
+    with pytest.raises(UnknownProfile, match="'none'"):
+        await office.reverse.who(NOBODY, "none", ADAS)
+
+
+async def test_an_index_hit_of_the_first_source_asks_nobody(open_office):
+    staff, crm, others = Directory(rows=[ADA]), Directory(rows=[CYD]), Directory(rows=[CYD])
+    office = await open_office(
+        {"name": "staff"},
+        {"name": "crm", "sync": False},
+        {"name": "others"},
+        staff=staff,
+        crm=crm,
+        others=others,
+    )
+    await office.sync()
+    answer = await who(office)
+    assert name(answer) == ADA["name"]
+    assert (answer.known.origin, answer.known.tier) == (Origin.INDEX, Tier.EXACT)
+    assert (answer.known.freshness, answer.known.backend) == (Freshness.FRESH, "staff")
+    assert not any(map(live_questions, (staff, crm, others)))
+
+
+async def test_the_order_of_the_profile_decides_in_the_index(open_office):
+    directories = {"staff": Directory(rows=[ADA]), "crm": Directory(rows=[CYD])}
+    office = await open_office({"name": "crm"}, {"name": "staff"}, **directories)
+    await office.sync("staff")
+    await office.sync("crm")
+    assert name(await who(office)) == "Cyd"
+
+
+async def test_a_number_nobody_has_is_asked_everywhere_at_once_and_then_remembered_as_absent(open_office):
+    gate = asyncio.Event()
+    staff, crm = Directory(gate=gate), Directory(gate=gate)
+    office = await open_office(
+        {"name": "staff", "sync": False}, {"name": "crm", "sync": False}, staff=staff, crm=crm
+    )
+    asking = asyncio.create_task(who(office))
+    await until(lambda: staff.asked and crm.asked)
+    gate.set()
+    assert (await asking).known is None
+    assert (await who(office)).known is None
+    assert len(live_questions(staff)) == len(live_questions(crm)) == 1
+
+
+async def test_an_absence_is_asked_again_when_it_is_over(open_office):
+    staff = Directory()
+    office = await open_office({"name": "staff", "sync": False, "absent_ttl": "1m"}, staff=staff)
+    await who(office)
+    staff.rows = [ADA]
+    assert name(await who(office)) is None
+    office.clock.move(seconds=61)
+    assert name(await who(office)) == ADA["name"]
+
+
+async def test_who_came_since_the_last_pull_is_found_live(open_office):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows.append(ADA)
+    answer = await who(office)
+    assert (name(answer), answer.known.origin) == (ADA["name"], Origin.LIVE)
+    again = await who(office)
+    assert (name(again), again.known.origin) == (ADA["name"], Origin.REMEMBERED)
+    assert len(live_questions(staff)) == 1
+
+
+async def test_a_live_only_source_before_the_best_is_asked_first(open_office):
+    crm = Directory(rows=[CYD])
+    office = await open_office(
+        {"name": "crm", "sync": False}, {"name": "staff"}, crm=crm, staff=Directory(rows=[ADA])
+    )
+    await office.sync()
+    assert name(await who(office)) == "Cyd"
+    assert name(await who(office)) == "Cyd"
+    assert len(live_questions(crm)) == 1
+
+
+async def test_the_remembered_absence_of_a_live_only_source_costs_no_question(open_office):
+    crm = Directory()
+    office = await open_office(
+        {"name": "crm", "sync": False}, {"name": "staff"}, crm=crm, staff=Directory(rows=[ADA])
+    )
+    await office.sync()
+    assert [name(await who(office)) for _ in range(3)] == [ADA["name"]] * 3
+    assert len(live_questions(crm)) == 1
+
+
+async def test_a_source_not_synced_yet_is_asked_like_one_that_never_is(open_office):
+    directories = {"crm": Directory(rows=[CYD]), "staff": Directory(rows=[ADA])}
+    office = await open_office({"name": "crm"}, {"name": "staff"}, **directories)
+    await office.sync("staff")
+    before = await who(office)
+    await office.sync("crm")
+    assert (name(before), name(await who(office))) == ("Cyd", "Cyd")
+
+
+async def test_a_source_that_was_never_synced_and_is_not_asked_live_has_failed_not_denied(open_office):
+    office = await open_office({"name": "staff", "live": False}, staff=Directory(rows=[ADA]))
+    answer = await who(office)
+    assert answer.known is None
+    assert [(failure.source, failure.reason) for failure in answer.failed] == [
+        ("staff", "source 'staff' has not been synced yet")
+    ]
+    await office.sync()
+    assert (await who(office, "+33199009999")).failed == ()
+
+
+async def test_what_the_index_holds_of_a_source_that_is_no_longer_synced_does_not_count(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows = []
+    office = await open_office({"name": "staff", "sync": False}, staff=staff)
+    assert (await who(office)).known is None
+
+
+async def test_a_stale_contact_is_shown_with_its_age_and_asked_again_behind(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows = [{**ADA, "name": "Ada Lovelace"}]
+    office.clock.move(hours=1)
+    answer = await who(office)
+    assert (name(answer), answer.known.freshness) == (ADA["name"], Freshness.STALE)
+    assert abs(answer.age - timedelta(hours=1)) < timedelta(minutes=1)
+    await until(lambda: live_questions(staff) and not office.live._flying)
+    assert name(await who(office)) == "Ada Lovelace"
+    assert (await who(office)).known.freshness is Freshness.FRESH
+    assert len(live_questions(staff)) == 1
+
+
+async def test_a_stale_contact_does_not_wait_for_its_source(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    office.clock.move(hours=1)
+    staff.gate = asyncio.Event()
+    assert [name(await who(office)) for _ in range(3)] == [ADA["name"]] * 3
+    await until(lambda: live_questions(staff))
+    office.clock.move(seconds=29)
+    await who(office)
+    assert len(live_questions(staff)) == 1
+
+
+async def test_a_refresh_that_fails_leaves_the_stale_contact(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    office.clock.move(hours=1)
+    staff.error = SourceError("down")
+    await who(office)
+    await until(lambda: live_questions(staff) and not office.live._flying)
+    answer = await who(office)
+    assert (name(answer), answer.known.freshness) == (ADA["name"], Freshness.STALE)
+
+
+async def test_a_stale_contact_of_a_source_that_is_not_asked_live_is_just_shown(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff", "live": False}, staff=staff)
+    await office.sync()
+    office.clock.move(hours=1)
+    answer = await who(office)
+    assert (name(answer), answer.known.freshness) == (ADA["name"], Freshness.STALE)
+    assert "behind" not in str(answer.story.lines())
+    assert live_questions(staff) == []
+
+
+async def test_whoever_was_removed_gives_way_to_the_next_source(open_office):
+    staff, crm = Directory(rows=[ADA]), Directory(rows=[CYD])
+    office = await open_office({"name": "staff"}, {"name": "crm"}, staff=staff, crm=crm)
+    await office.sync()
+    staff.rows = []
+    office.clock.move(hours=1)
+    assert name(await who(office)) == ADA["name"]
+    await until(lambda: live_questions(staff) and not office.live._flying)
+    assert name(await who(office)) == "Cyd"
+
+
+async def test_a_pull_that_brings_the_number_ends_a_remembered_absence(open_office):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    assert (await who(office)).known is None
+    staff.rows.append(ADA)
+    assert (await who(office)).known is None
+    await office.sync()
+    assert name(await who(office)) == ADA["name"]
+
+
+async def test_a_pull_that_misses_the_number_ends_a_remembered_contact(open_office):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows.append(ADA)
+    assert name(await who(office)) == ADA["name"]
+    staff.rows = [BOB]
+    await office.sync()
+    assert (await who(office)).known is None
+
+
+async def test_a_pull_that_fails_ends_nothing_that_is_remembered(open_office):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows.append(ADA)
+    await who(office)
+    staff.error = SourceError("down")
+    with pytest.raises(SourceError):
+        await office.sync()
+    assert name(await who(office)) == ADA["name"]
+
+
+async def test_a_newer_contact_of_the_index_replaces_an_older_one_that_is_remembered(open_office):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows.append(ADA)
+    await who(office)
+    staff.rows = [BOB, {**ADA, "name": "Ada Lovelace"}]
+    await office.sync()
+    answer = await who(office)
+    assert (name(answer), answer.known.origin) == ("Ada Lovelace", Origin.INDEX)
+
+
+@pytest.mark.parametrize(("minutes", "freshness"), [(9, Freshness.FRESH), (11, Freshness.STALE)])
+async def test_what_is_remembered_stays_fresh_no_longer_than_what_is_indexed(open_office, minutes, freshness):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff", "fresh_for": "10m"}, staff=staff)
+    await office.sync()
+    staff.rows.append(ADA)
+    await who(office)
+    office.clock.move(minutes=minutes)
+    answer = await who(office)
+    assert (answer.known.origin, answer.known.freshness) == (Origin.REMEMBERED, freshness)
+
+
+async def test_what_is_remembered_is_asked_again_behind_after_its_time(open_office):
+    crm = Directory(rows=[CYD])
+    office = await open_office({"name": "crm", "sync": False, "answer_ttl": "1h"}, crm=crm)
+    await who(office)
+    crm.rows = [{**CYD, "name": "Cyd Charisse"}]
+    office.clock.move(minutes=61)
+    answer = await who(office)
+    assert (name(answer), answer.known.freshness) == ("Cyd", Freshness.STALE)
+    await until(lambda: len(live_questions(crm)) == 2 and not office.live._flying)
+    assert name(await who(office)) == "Cyd Charisse"
+
+
+async def test_what_is_remembered_expires_like_what_is_indexed(open_office):
+    crm = Directory(rows=[CYD])
+    office = await open_office({"name": "crm", "sync": False, "max_stale": "2d"}, crm=crm)
+    await who(office)
+    office.clock.move(days=3)
+    crm.error = SourceError("down")
+    expired = await who(office)
+    assert (name(expired), expired.known.freshness) == ("Cyd", Freshness.EXPIRED)
+    assert [failure.reason for failure in expired.failed] == ["down"]
+    crm.error, crm.rows = None, []
+    assert (await who(office)).known is None
+
+
+async def test_an_expired_contact_is_asked_for_first(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows = [{**ADA, "name": "Ada Lovelace"}]
+    office.clock.move(days=8)
+    answer = await who(office)
+    assert (name(answer), answer.known.origin) == ("Ada Lovelace", Origin.LIVE)
+    assert answer.age == timedelta(0)
+
+
+async def test_an_expired_contact_that_has_gone_is_not_shown(open_office):
+    staff, crm = Directory(rows=[ADA]), Directory(rows=[CYD])
+    office = await open_office({"name": "staff"}, {"name": "crm", "max_stale": "99d"}, staff=staff, crm=crm)
+    await office.sync()
+    staff.rows = []
+    office.clock.move(days=8)
+    assert name(await who(office)) == "Cyd"
+
+
+@pytest.mark.parametrize(("allowed", "shown"), [(True, ADA["name"]), (False, None)])
+@pytest.mark.parametrize("asks_live", [True, False])
+async def test_an_expired_contact_is_shown_where_asking_fails_and_the_profile_allows(
+    open_office, allowed, shown, asks_live
+):
+    staff = Directory(rows=[ADA])
+    settings = {"name": "staff", **({} if asks_live else {"live": False})}
+    office = await open_office(settings, staff=staff, profile={"serve_expired": allowed})
+    await office.sync()
+    staff.error = SourceError("down")
+    office.clock.move(days=8)
+    answer = await who(office)
+    assert name(answer) == shown
+    assert [failure.source for failure in answer.failed] == ["staff"]
+    assert len(live_questions(staff)) == asks_live
+
+
+async def test_a_source_that_hangs_costs_no_more_than_the_deadline_and_is_named(open_office):
+    crm = Directory(rows=[CYD], gate=asyncio.Event())
+    office = await open_office(
+        {"name": "crm", "sync": False, "live": {"timeout": "30ms"}},
+        {"name": "staff", "sync": False},
+        crm=crm,
+        staff=Directory(rows=[ADA]),
+    )
+    answer = await who(office)
+    assert name(answer) == ADA["name"]
+    assert [(failure.source, failure.reason) for failure in answer.failed] == [
+        ("crm", "source 'crm' did not reply within 30 ms")
+    ]
+
+
+async def test_a_source_that_hangs_behind_the_one_that_answers_is_not_waited_for(open_office):
+    crm = Directory(rows=[CYD], gate=asyncio.Event())
+    office = await open_office(
+        {"name": "staff", "sync": False}, {"name": "crm", "sync": False}, crm=crm, staff=Directory(rows=[ADA])
+    )
+    answer = await who(office)
+    assert (name(answer), answer.failed) == (ADA["name"], ())
+
+
+async def test_the_whole_question_has_one_deadline(open_office):
+    hung = [Directory(gate=asyncio.Event()) for _ in range(2)]
+    office = await open_office(
+        {"name": "staff", "sync": False},
+        {"name": "crm"},
+        profile={"timeout": "30ms"},
+        staff=hung[0],
+        crm=hung[1],
+    )
+    answer = await who(office)
+    assert answer.known is None
+    assert [failure.source for failure in answer.failed] == ["staff", "crm"]
+    assert all("did not reply within" in failure.reason for failure in answer.failed)
+
+
+async def test_a_source_that_fails_is_named_and_the_next_answers(open_office):
+    office = await open_office(
+        {"name": "crm", "sync": False},
+        {"name": "staff"},
+        crm=Directory(error=OSError("no route")),
+        staff=Directory(rows=[ADA]),
+    )
+    await office.sync()
+    answer = await who(office)
+    assert name(answer) == ADA["name"]
+    assert [failure.reason for failure in answer.failed] == [
+        "source 'crm' failed in match_all: OSError: no route"
+    ]
+
+
+async def test_a_failure_is_not_remembered_as_absence(open_office):
+    crm = Directory(rows=[CYD], error=SourceError("down"))
+    office = await open_office({"name": "crm", "sync": False}, crm=crm)
+    assert (await who(office)).failed
+    crm.error = None
+    assert name(await who(office)) == "Cyd"
+
+
+async def test_two_calls_give_the_same_name_however_slow_the_first_source(open_office):
+    slow = Directory(rows=[CYD], gate=asyncio.Event())
+    quick = Directory(rows=[ADA])
+    office = await open_office(
+        {"name": "slow", "sync": False}, {"name": "quick", "sync": False}, slow=slow, quick=quick
+    )
+    asking = asyncio.create_task(who(office))
+    await until(lambda: live_questions(quick) and live_questions(slow))
+    slow.gate.set()
+    assert [name(await asking), name(await who(office))] == ["Cyd", "Cyd"]
+
+
+async def test_equal_questions_in_flight_ask_once(open_office):
+    crm = Directory(rows=[CYD], gate=asyncio.Event())
+    office = await open_office({"name": "crm", "sync": False}, crm=crm)
+    asking = [asyncio.create_task(who(office, exten)) for exten in SPELLINGS]
+    await until(lambda: crm.asked)
+    crm.gate.set()
+    assert {name(answer) for answer in await asyncio.gather(*asking)} == {"Cyd"}
+    assert len(live_questions(crm)) == 1
+
+
+TIERS = [
+    {"id": "1", "name": "Suffix", "number": "+39 199001234"},
+    {"id": "2", "name": "Large block", "number": "+33 1 99 00 xx xx"},
+    {"id": "3", "name": "Small block", "number": "+33 1 99 00 12 xx"},
+    {"id": "4", "name": "Switchboard", "number": "+33 1 99 00 12 34"},
+    {"id": "5", "name": "Extension", "number": "+33 1 99 00 12 34 ext. 7"},
+]
+
+
+@pytest.mark.parametrize(
+    ("known", "tier"),
+    [(5, Tier.EXACT), (4, Tier.EXTENSION), (3, Tier.COMPANY), (2, Tier.COMPANY), (1, Tier.SUFFIX)],
+)
+async def test_the_better_match_of_a_source_counts(open_office, known, tier):
+    office = await open_office(
+        {"name": "staff", "live": False}, profile={"suffix": True}, staff=Directory(rows=TIERS[:known])
+    )
+    await office.sync()
+    answer = await who(office, "+33 1 99 00 12 34 ext. 7")
+    assert (name(answer), answer.known.tier) == (TIERS[known - 1]["name"], tier)
+
+
+async def test_another_extension_of_the_same_line_is_another_person(open_office):
+    office = await open_office({"name": "staff", "live": False}, staff=Directory(rows=TIERS[4:]))
+    await office.sync()
+    assert name(await who(office, "+33 1 99 00 12 34 ext. 7")) == "Extension"
+    assert name(await who(office, "+33 1 99 00 12 34 ext. 8")) is None
+    assert (await who(office, ADAS)).known.tier is Tier.EXTENSION
+
+
+async def test_a_contact_found_live_without_the_extension_says_so(open_office):
+    office = await open_office({"name": "staff", "sync": False}, staff=Directory(rows=[ADA]))
+    answers = [await who(office, f"{ADAS} ext. 7") for _ in range(2)]
+    assert [(name(answer), answer.known.tier) for answer in answers] == [(ADA["name"], Tier.EXTENSION)] * 2
+
+
+async def test_a_suffix_matches_only_where_the_profile_says_so(open_office):
+    office = await open_office({"name": "staff", "live": False}, staff=Directory(rows=TIERS[:1]))
+    await office.sync()
+    assert (await who(office)).known is None
+
+
+async def test_an_exact_match_comes_before_a_block_of_an_earlier_source(open_office):
+    directories = {"crm": Directory(rows=TIERS[1:3]), "staff": Directory(rows=[ADA])}
+    office = await open_office({"name": "crm", "live": False}, {"name": "staff"}, **directories)
+    await office.sync()
+    assert name(await who(office)) == ADA["name"]
+    assert name(await who(office, "+33199001299")) == "Small block"
+
+
+async def test_a_live_absence_of_the_very_number_does_not_end_the_match_of_a_block(open_office):
+    staff = Directory(rows=TIERS[1:2])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    office.clock.move(hours=1)
+    assert name(await who(office)) == "Large block"
+    await until(lambda: live_questions(staff) and not office.live._flying)
+    assert name(await who(office)) == "Large block"
+
+
+OTHER = UUID("00000000-0000-4000-8000-00000000000f")
+
+
+async def test_tenants_with_the_same_names_do_not_see_each_other(open_office):
+    theirs = {"name": "staff", "tenant": OTHER, "backend": "theirs", "live": False}
+    reverse = {"reverse": {"sources": ["staff"]}}
+    office = await open_office(
+        {"name": "staff", "live": False},
+        theirs,
+        more={"profiles": {"default": reverse, "other": {"tenant": OTHER, **reverse}}},
+        staff=Directory(rows=TIERS[1:3]),
+        theirs=Directory(rows=[ADA]),
+    )
+    await office.sync()
+    assert name(await who(office)) == "Small block"
+    other = Principal(tenant=str(OTHER))
+    assert name(await office.reverse.who(other, "other", ADAS)) == ADA["name"]
+    assert name(await office.reverse.who(other, "other", "+33199001299")) is None
+    with pytest.raises(UnknownProfile):
+        await office.reverse.who(other, "default", ADAS)
+    with pytest.raises(UnknownProfile):
+        await office.reverse.who(NOBODY, "other", ADAS)
+
+
+async def test_live_answers_of_two_tenants_are_not_mixed(open_office):
+    theirs = {"name": "staff", "tenant": OTHER, "backend": "theirs", "sync": False}
+    reverse = {"reverse": {"sources": ["staff"]}}
+    office = await open_office(
+        {"name": "staff", "sync": False},
+        theirs,
+        more={"profiles": {"default": reverse, "other": {"tenant": OTHER, **reverse}}},
+        staff=Directory(rows=[ADA]),
+        theirs=Directory(rows=[CYD]),
+    )
+    other = Principal(tenant=str(OTHER))
+    for _ in range(2):
+        assert name(await who(office)) == ADA["name"]
+        assert name(await office.reverse.who(other, "other", ADAS)) == "Cyd"
+
+
+async def test_the_number_is_read_by_the_rules_of_the_profile(open_office):
+    office = await open_office(
+        {"name": "staff"}, profile={"strip_prefixes": ["9"]}, staff=Directory(rows=[ADA])
+    )
+    await office.sync()
+    answer = await who(office, "9 0199001234")
+    assert (answer.number, name(answer)) == (Number(key=ADAS), ADA["name"])
+
+
+async def test_an_internal_number_finds_its_one(open_office):
+    rows = [{"id": "1", "name": "Ann", "number": "7"}, {"id": "2", "name": "Bo", "number": "77"}]
+    office = await open_office({"name": "staff", "live": False}, staff=Directory(rows=rows))
+    await office.sync()
+    assert [name(await who(office, exten)) for exten in ("7", "77", "777")] == ["Ann", "Bo", None]
+
+
+async def test_many_numbers_keep_their_order_and_each_duplicate_has_its_answer(open_office):
+    staff = Directory(rows=[ADA, BOB])
+    office = await open_office({"name": "staff", "sync": False}, staff=staff)
+    extens = ["0199005678", ADAS, "no number", "0199005678", "+33199009999", SPELLINGS[1]]
+    answers = await office.reverse.who_many(NOBODY, "default", extens)
+    names = [BOB["name"], ADA["name"], None, BOB["name"], None, ADA["name"]]
+    assert [name(answer) for answer in answers] == names
+    [together] = live_questions(staff)
+    assert {ADAS, "+33199005678", "+33199009999"} <= {*together}
+
+
+async def test_of_many_numbers_each_is_asked_only_where_it_must_be(open_office):
+    staff, crm = Directory(rows=[ADA]), Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, {"name": "crm", "sync": False}, staff=staff, crm=crm)
+    await office.sync()
+    answers = await office.reverse.who_many(NOBODY, "default", [ADAS, "0199005678"])
+    assert [name(answer) for answer in answers] == [ADA["name"], BOB["name"]]
+    assert all(ADAS not in extens for directory in (staff, crm) for extens in live_questions(directory))
+
+
+async def test_many_numbers_have_one_deadline(open_office):
+    crm = Directory(gate=asyncio.Event())
+    office = await open_office({"name": "crm", "sync": False}, profile={"timeout": "30ms"}, crm=crm)
+    answers = await office.reverse.who_many(NOBODY, "default", [ADAS, "0199005678", "0199005678"])
+    assert [[failure.source for failure in answer.failed] for answer in answers] == [["crm"]] * 3
+    assert len(live_questions(crm)) == 1
+
+
+async def test_no_numbers_have_no_answers(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory())
+    assert await office.reverse.who_many(NOBODY, "default", []) == []
+
+
+async def test_a_profile_without_sources_knows_nobody(open_office):
+    office = await open_office({"name": "staff"}, profile={"sources": []}, staff=Directory())
+    assert (await who(office)).known is None
+
+
+async def test_the_story_tells_each_step(open_office):
+    office = await open_office(
+        {"name": "crm", "sync": False},
+        {"name": "down", "sync": False},
+        {"name": "staff"},
+        {"name": "late", "live": False},
+        crm=Directory(),
+        down=Directory(error=SourceError("no route")),
+        staff=Directory(rows=[ADA]),
+        late=Directory(),
+    )
+    await office.sync("staff")
+    lines = (await who(office, "01 99 00 12 34")).story.lines()
+    assert lines[:3] == [
+        "'01 99 00 12 34' is read as +33199001234",
+        "'crm' is not in the index",
+        "'down' is not in the index",
+    ]
+    assert lines[3].startswith("'staff' has Ada Bélanger: index, exact match, fresh, as of 20")
+    assert lines[4:] == [
+        "'late' is not in the index",
+        "asked 'crm' now: nobody has this number",
+        "asked 'down' now: failed, no route",
+        "answer: Ada Bélanger",
+    ]
+
+
+async def test_the_story_of_an_old_answer_tells_what_was_said_and_what_is_done(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office(
+        {"name": "crm", "sync": False},
+        {"name": "staff"},
+        {"name": "others"},
+        crm=Directory(),
+        staff=staff,
+        others=Directory(),
+    )
+    await office.sync()
+    staff.gate = asyncio.Event()
+    office.clock.move(hours=1)
+    await who(office)
+    lines = (await who(office, f"{ADAS} ext. 7")).story.lines()
+    assert lines[0] == "'+33199001234 ext. 7' is read as +33199001234 extension 7"
+    lines = (await who(office)).story.lines()
+    assert lines[1].startswith("'crm' said at 20")
+    assert lines[3:] == [
+        "'others' has nobody in the index",
+        "'staff' is asked again behind",
+        "answer: Ada Bélanger",
+    ]
+
+
+async def test_the_story_of_nobody_says_so(open_office):
+    office = await open_office({"name": "staff", "sync": False}, staff=Directory())
+    assert (await who(office)).story.lines()[-1] == "answer: nobody"
+
+
+async def test_a_contact_without_a_caller_name_is_told_by_its_id(open_office):
+    office = await open_office(
+        {"name": "staff", "sync": False, "format_columns": {}}, staff=Directory(rows=[ADA])
+    )
+    answer = await who(office)
+    assert (name(answer), answer.story.lines()[-1]) == (None, "answer: 1")
+
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = Number(key=ADAS)
+#: ages on each side of every limit below
+AGES = st.sampled_from([5, 15, 25, 45, 75])
+#: minutes: what is fresh, what has expired, how long absences are believed
+FRESH_FOR, MAX_STALE, ABSENT_TTL = 10, 60, 30
+
+
+def state_of_a_source():
+    """What a source is, what is known of it (with ages in minutes), and what it would say if asked."""
+    return st.fixed_dictionaries(
+        {
+            "is_synced": st.booleans(),
+            "asks_live": st.booleans(),
+            "pulled": st.none() | AGES,
+            "is_indexed": st.booleans(),
+            "said": st.none() | st.tuples(st.sampled_from(["has", "lacks"]), AGES),
+            "says": st.sampled_from(["has", "lacks", "fails"]),
+        }
+    ).filter(lambda state: state["is_synced"] or state["asks_live"])
+
+
+class OneNumberIndex:
+    """Knows who of the sources has the one number, and when each was pulled."""
+
+    def __init__(self):
+        self.synced, self.candidates = {}, []
+
+    def add(self, source, pulled_at, contact):
+        synced = Synced(
+            id=len(self.synced),
+            uuid=source.uuid,
+            name=source.name,
+            generation=1,
+            contacts=1,
+            synced_at=pulled_at,
+            full_at=pulled_at,
+            cursor=None,
+            held=None,
+        )
+        self.synced[source.uuid] = synced
+        if contact is not None:
+            self.candidates.append(Candidate(contact=contact, synced=synced, tier=Tier.EXACT))
+
+    def sources(self):
+        return self.synced
+
+    def reverse(self, number, keys, sources):
+        return [candidate for candidate in self.candidates if candidate.synced.uuid in sources]
+
+
+def before(minutes):
+    return NOW - timedelta(minutes=minutes)
+
+
+async def answer_of(states, *, serve_expired):
+    """What the service answers, and who was asked."""
+    names = [f"s{place}" for place in range(len(states))]
+    directories = {
+        name: Directory(
+            rows=[{**ADA, "name": f"{name} now"}] if state["says"] == "has" else [],
+            error=SourceError("down") if state["says"] == "fails" else None,
+        )
+        for name, state in zip(names, states, strict=True)
+    }
+    config = config_of(
+        *(
+            {
+                "name": name,
+                "sync": {} if state["is_synced"] else False,
+                "live": {"timeout": "60s"} if state["asks_live"] else False,
+                "fresh_for": f"{FRESH_FOR}m",
+                "max_stale": f"{MAX_STALE}m",
+                "absent_ttl": f"{ABSENT_TTL}m",
+            }
+            for name, state in zip(names, states, strict=True)
+        ),
+        profiles={
+            "default": {"reverse": {"sources": names, "timeout": "60s", "serve_expired": serve_expired}}
+        },
+    )
+    sources, memory, index = Sources(config, FakeLoader(**directories)), Memory(), OneNumberIndex()
+    for source, state in zip(sources, states, strict=True):
+        await source.open()
+        if state["pulled"] is not None:
+            held = (
+                source.shape.contact({**ADA, "name": f"{source.name} indexed"})
+                if state["is_indexed"]
+                else None
+            )
+            index.add(source, before(state["pulled"]), held)
+        if state["said"] is not None and state["asks_live"]:
+            word, age = state["said"]
+            told = source.shape.contact({**ADA, "name": f"{source.name} said"}) if word == "has" else None
+            memory.put(asked(source, KEY, NOBODY), told, before(age))
+    clock = Clock(NOW)
+    live = Live(memory, clock)
+    answer = await Reverse(Profiles(config, sources), index, live, clock).who(NOBODY, "default", ADAS)
+    at_once = {name for name, directory in directories.items() if directory.asked}
+    await live.close()
+    await sources.close()
+    return answer, at_once
+
+
+def freshness_of(age):
+    if age <= FRESH_FOR:
+        return "fresh"
+    return "stale" if age <= MAX_STALE else "expired"
+
+
+def known_without_asking(state):
+    """(contact as text, age) or "absent", "unknown" (may be asked where nobody has it), "ask", "silent"."""
+    pulled = state["pulled"] if state["is_synced"] else None
+    said = state["said"] if state["asks_live"] else None
+    indexed = ("indexed", pulled) if pulled is not None and state["is_indexed"] else None
+    if said is not None and said[0] == "has" and (pulled is None or said[1] < pulled):
+        return ("said", said[1])
+    is_denied = said is not None and said[0] == "lacks" and said[1] <= ABSENT_TTL
+    if is_denied and (indexed is None or said[1] < pulled):
+        return "absent"
+    if indexed is not None:
+        return indexed
+    if pulled is not None:
+        return "unknown" if state["asks_live"] else "absent"
+    return "ask" if state["asks_live"] else "silent"
+
+
+def oracle(states, *, serve_expired):
+    """The answer that section 5 of the design gives: (place, text, freshness) or None, and who has failed."""
+    words = [known_without_asking(state) for state in states]
+    failed = {place for place, word in enumerate(words) if word == "silent"}
+
+    def ask(place, known):
+        says = states[place]["says"] if states[place]["asks_live"] else "fails"
+        if says == "fails":
+            failed.add(place)
+            return known if serve_expired else None
+        return ("now", 0) if says == "has" else None
+
+    for everybody in (False, True):
+        for place, known in enumerate(words):
+            if isinstance(known, tuple):
+                is_expired = freshness_of(known[1]) == "expired"
+                words[place] = ask(place, known) if is_expired else known
+            elif known == "ask" or (everybody and known == "unknown"):
+                words[place] = ask(place, None)
+            if isinstance(words[place], tuple):
+                text, age = words[place]
+                return (place, text, freshness_of(age)), failed
+    return None, failed
+
+
+def told(answer):
+    if answer.known is None:
+        return None
+    source, _, text = answer.known.contact.display.partition(" ")
+    return int(source[1:]), text, str(answer.known.freshness)
+
+
+STATES = st.lists(state_of_a_source(), min_size=3, max_size=3)
+
+
+@given(STATES, st.booleans())
+async def test_the_answer_is_what_the_design_says(states, serve_expired):
+    answer, _ = await answer_of(states, serve_expired=serve_expired)
+    expected, failed = oracle(states, serve_expired=serve_expired)
+    assert told(answer) == expected
+    assert {f"s{place}" for place in failed} <= {failure.source for failure in answer.failed}
+
+
+@given(STATES)
+async def test_nobody_is_asked_whose_word_is_known(states):
+    _, asked_at_once = await answer_of(states, serve_expired=True)
+    for place, state in enumerate(states):
+        word = known_without_asking(state)
+        is_known = word == "absent" or (isinstance(word, tuple) and freshness_of(word[1]) == "fresh")
+        if is_known or not state["asks_live"]:
+            assert f"s{place}" not in asked_at_once

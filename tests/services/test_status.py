@@ -1,0 +1,175 @@
+"""How each source is doing, and what somebody should look at."""
+
+import sqlite3
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from lookupd.errors import SourceError, SourceShrank, UnknownSource
+from lookupd.freshness import Freshness
+from lookupd.services.status import Status
+from lookupd.source import State
+from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, config_of
+
+SOON = timedelta(seconds=10)
+
+
+@pytest.fixture
+async def open_office(tmp_path):
+    async with AsyncExitStack() as stack:
+
+        async def open_(*sources, **directories):
+            return await stack.enter_async_context(Office(tmp_path, config_of(*sources), **directories))
+
+        yield open_
+
+
+async def status_of(office):
+    [status] = await office.status.sources()
+    return status
+
+
+async def test_a_source_that_does_well_has_no_trouble(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA, BOB]))
+    before = datetime.now(UTC)
+    await office.sync()
+    status = await status_of(office)
+    assert (status.state, status.trouble, status.held) == (State.LOADED, None, None)
+    assert (status.contacts, status.generation, status.freshness) == (2, 1, Freshness.FRESH)
+    assert before <= status.synced_at <= datetime.now(UTC)
+    assert (status.last_run.outcome, status.last_run.added) == ("succeeded", 2)
+
+
+async def test_a_source_that_was_never_synced_has_nothing_yet_and_no_trouble(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
+    status = await status_of(office)
+    assert (status.contacts, status.generation, status.synced_at) == (0, 0, None)
+    assert (status.freshness, status.last_run, status.trouble) == (None, None, None)
+
+
+@pytest.mark.parametrize(("hours", "freshness"), [(1, Freshness.STALE), (200, Freshness.EXPIRED)])
+async def test_what_the_index_holds_grows_old(open_office, hours, freshness):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
+    await office.sync()
+    office.clock.move(hours=hours)
+    assert (await status_of(office)).freshness is freshness
+
+
+async def test_a_source_that_does_not_load_is_trouble(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(load_error=SourceError("no route")))
+    status = await status_of(office)
+    assert (status.state, status.trouble) == (State.FAILED, "no route")
+
+
+async def test_a_source_whose_backend_is_missing_is_trouble(open_office):
+    office = await open_office({"name": "staff", "backend": "missing"})
+    assert "no backend is installed under the name 'missing'" in (await status_of(office)).trouble
+
+
+async def test_a_run_that_fails_is_trouble_until_one_succeeds(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.error = SourceError("down")
+    with pytest.raises(SourceError):
+        await office.sync()
+    status = await status_of(office)
+    assert (status.trouble, status.contacts, status.last_run.outcome) == ("down", 1, "failed")
+    staff.error = None
+    await office.sync()
+    assert (await status_of(office)).trouble is None
+
+
+async def test_a_run_that_is_held_is_trouble_until_one_succeeds(open_office):
+    everybody = [{**BOB, "id": str(number)} for number in range(60)]
+    staff = Directory(rows=list(everybody))
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows = everybody[:1]
+    with pytest.raises(SourceShrank):
+        await office.sync()
+    staff.error = SourceError("down")
+    with pytest.raises(SourceError):
+        await office.sync()
+    status = await status_of(office)
+    assert status.trouble == status.held
+    assert "would lose 59 of its 60 contacts" in status.trouble
+    staff.error, staff.rows = None, everybody
+    await office.sync()
+    assert (await status_of(office)).trouble is None
+
+
+async def test_a_question_that_fails_is_trouble_until_one_is_answered(open_office):
+    staff = Directory(rows=[ADA], error=OSError("cable"))
+    office = await open_office({"name": "staff", "sync": False}, staff=staff)
+    [source] = office.sources
+    with pytest.raises(SourceError):
+        await source.search("ada", NOBODY, SOON)
+    assert (await status_of(office)).trouble == "source 'staff' failed in search: OSError: cable"
+    staff.error = None
+    await source.search("ada", NOBODY, SOON)
+    assert (await status_of(office)).trouble is None
+
+
+async def test_asking_a_source_too_early_is_no_trouble_once_it_is_loaded(open_office):
+    staff = Directory(rows=[ADA], load_error=SourceError("booting"))
+    office = await open_office({"name": "staff"}, staff=staff)
+    [source] = office.sources
+    with pytest.raises(SourceError):
+        await source.search("ada", NOBODY, SOON)
+    staff.load_error = None
+    await source.open()
+    assert (await status_of(office)).trouble is None
+
+
+OTHER = UUID("00000000-0000-4000-8000-00000000000f")
+
+
+async def test_every_source_of_every_tenant_stands_in_the_order_of_the_configuration(open_office):
+    office = await open_office(
+        {"name": "staff"},
+        {"name": "crm", "sync": False},
+        {"name": "staff", "tenant": OTHER, "backend": "theirs"},
+        staff=Directory(rows=[ADA]),
+        crm=Directory(),
+        theirs=Directory(rows=[ADA, BOB]),
+    )
+    await office.sync()
+    found = [(status.name, status.backend, status.contacts) for status in await office.status.sources()]
+    assert found == [("staff", "staff", 1), ("crm", "crm", 0), ("staff", "theirs", 2)]
+    assert {status.tenant_uuid for status in await office.status.sources()} == {NOBODY.tenant, str(OTHER)}
+
+
+async def test_the_runs_of_a_source_stand_newest_first(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "crm"}, {"name": "staff"}, staff=staff, crm=Directory())
+    for rows in ([ADA], [ADA, BOB], [BOB]):
+        staff.rows = rows
+        await office.sync()
+    runs = await office.status.runs("staff")
+    assert [(run.added, run.removed, run.unchanged) for run in runs] == [(0, 1, 1), (1, 0, 1), (1, 0, 0)]
+    assert [run.started_at for run in await office.status.runs("staff", limit=1)] == [runs[0].started_at]
+
+
+async def test_the_runs_of_a_source_that_does_not_exist_are_told(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory())
+    with pytest.raises(UnknownSource, match=r"'stuff' \(configured: staff\)"):
+        await office.status.runs("stuff")
+
+
+async def test_an_index_that_can_be_read_is_no_problem(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory())
+    assert office.status.index_problem() is None
+
+
+class DamagedIndex:
+    def sources(self):
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+
+def test_an_index_that_cannot_be_read_is_told():
+    status = Status([], DamagedIndex(), {"view xml": "no lxml"}, Clock())
+    assert status.index_problem() == "the index cannot be read: database disk image is malformed"
+    assert status.broken_plugins == {"view xml": "no lxml"}

@@ -1,0 +1,148 @@
+"""A source's part changes whole or not at all: looked at, copied and stopped at any moment of writing it."""
+
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import pytest
+
+from lookupd.sync.stage import End, Outcome, Stage
+from tests.fakes import Directory, source_of
+from tests.sync.ground import Ground, people
+
+END = End(started_at=datetime(2026, 1, 1, tzinfo=UTC), seconds=1.0, outcome=Outcome.SUCCEEDED, is_full=True)
+
+
+def staged(ground, rows):
+    """A stage with a pull of everything, ready to be applied."""
+    shape = source_of(Directory()).shape
+    stage = Stage.open(ground.paths.index, ground.paths.staging, shape)
+    stage.add([shape.checked(row) for row in rows])
+    stage.find_gone()
+    return stage
+
+
+def apply(ground, rows):
+    with closing(staged(ground, rows)) as stage:
+        stage.apply(stage.plan(), END)
+
+
+def version(connection):
+    """The generation, how many contacts there are to be, how many there are, the first and the last name."""
+    of_source = "(SELECT generation FROM source), (SELECT contacts FROM source)"
+    return connection.execute(
+        f"SELECT {of_source}, count(*), min(display), max(display) FROM contact"
+    ).fetchone()
+
+
+@pytest.fixture
+def old(ground):
+    """The rows that the index holds."""
+    apply(ground, people(120))
+    return people(120)
+
+
+@pytest.fixture
+def new(old):
+    """The rows that take their place: some left, those that stay changed, some came."""
+    return [{**row, "name": f"New {row['name']}"} for row in [*old, *people(40, start=200)][40:]]
+
+
+def test_no_reader_sees_a_half_written_part(ground, new):
+    seen = []
+    with (
+        closing(staged(ground, new)) as stage,
+        closing(sqlite3.connect(ground.paths.index, isolation_level=None)) as reader,
+    ):
+        before = version(reader)
+        stage._index.set_progress_handler(lambda: seen.append(version(reader)), 200)
+        stage.apply(stage.plan(), END)
+        stage._index.set_progress_handler(None, 0)
+        after = version(reader)
+    assert before[0] == 1
+    assert after[0] == 2
+    assert len(seen) > 50
+    assert set(seen) <= {before, after}
+    ground.check()
+
+
+def test_what_is_on_disk_at_any_moment_is_the_old_part_or_the_new_one(ground, tmp_path, old, new):
+    images = []
+
+    def keep():
+        folder = tmp_path / f"image-{len(images)}"
+        shutil.copytree(ground.paths.index.parent, folder, ignore=shutil.ignore_patterns("*-shm", "staging"))
+        images.append(folder)
+
+    with closing(staged(ground, new)) as stage:
+        stage._index.execute("PRAGMA main.cache_size = 5")  # so that it writes before it commits
+        stage._index.set_progress_handler(keep, 1000)
+        stage.apply(stage.plan(), END)
+    assert len(images) > 10
+    logs = {image.joinpath("index.db-wal").stat().st_size for image in images}
+    assert len(logs) > 3
+    for image in images:
+        copy = Ground(image)
+        copy.check()
+        assert copy.names() in (names(old), names(new))
+
+
+def names(rows):
+    return sorted(row["name"] for row in rows)
+
+
+def test_a_write_that_is_interrupted_at_any_moment_changes_nothing(ground, new):
+    before = ground.part()
+    for moment in range(1, 60, 6):
+        left = iter(range(moment))
+        with closing(staged(ground, new)) as stage:
+            plan = stage.plan()
+            stage._index.set_progress_handler(lambda: next(left, None) is None, 200)  # noqa: B023 - used at once
+            with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+                stage.apply(plan, END)
+        assert ground.part() == before
+    ground.check()
+    apply(ground, new)
+    assert ground.names() == names(new)
+
+
+def test_a_log_that_cannot_be_cleared_up_does_not_undo_a_run(ground, new, caplog):
+    with closing(staged(ground, new)) as stage:
+        plan = stage.plan()
+        stage._index.set_authorizer(
+            lambda _action, name, *_: sqlite3.SQLITE_DENY if name == "wal_checkpoint" else sqlite3.SQLITE_OK
+        )
+        stage.apply(plan, END)
+    assert "the index's log could not be cleared up: not authorized" in caplog.text
+    assert ground.names() == names(new)
+
+
+def test_a_full_disk_leaves_the_old_part(ground, new):
+    before = ground.part()
+    [(pages,)] = ground.rows("PRAGMA page_count")
+    with closing(staged(ground, new)) as stage:
+        plan = stage.plan()
+        stage._index.execute(f"PRAGMA main.max_page_count = {pages}")
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            stage.apply(plan, END)
+        stage.fail(END)
+    assert ground.part() == before
+    ground.check()
+
+
+def test_a_stage_that_cannot_be_made_leaves_nothing_open(ground):
+    ground.rows("CREATE TRIGGER refuse BEFORE INSERT ON source BEGIN SELECT RAISE(ABORT, 'no'); END")
+    with pytest.raises(sqlite3.IntegrityError, match="no"):
+        staged(ground, [])
+    assert not ground.paths.index.with_name("index.db-wal").exists()
+
+
+def test_what_was_taken_in_can_be_forgotten(ground):
+    rows = people(3)
+    with closing(staged(ground, [*rows, {**rows[0], "name": "Twin"}, {**rows[1], "id": None}])) as stage:
+        assert stage.oddities() != ()
+        stage.clear()
+        assert stage.oddities() == ()
+        stage.find_gone()
+        assert not stage.plan().is_change

@@ -1,0 +1,104 @@
+"""How well a contact fits what was typed: whole words first, then earlier columns."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lookupd import fold
+from lookupd.index.ranking import closeness, match_expression, query_words, rank_of
+
+#: three searched columns and the digits
+TERMS = "ann abel\nannex ltd\npartner ann\n33199001234 0199001234"
+
+
+@pytest.mark.parametrize(
+    ("term", "distance"),
+    [
+        ("ann", 0),
+        ("abel", 0),
+        ("ltd", 1),
+        ("partner", 2),
+        ("0199001234", 3),
+        ("ab", 4),
+        ("anne", 5),
+        ("par", 6),
+        ("+33 1 99", 7),
+        ("zoe", 8),
+        ("ann abel", 0),
+        ("ann ltd", 1),
+        ("par ab", 10),
+    ],
+)
+def test_whole_words_come_first_then_earlier_columns(term, distance):
+    assert closeness(TERMS, query_words(term)) == distance
+
+
+def test_of_the_spellings_of_a_word_the_closest_counts():
+    assert closeness("muller mueller", [("muller", "mueller")]) == 0
+    assert closeness("mueller\nmuller", [("muller", "mueller")]) == 0
+
+
+def test_nothing_typed_is_as_close_to_everybody():
+    assert closeness(TERMS, []) == closeness("", []) == 0
+
+
+def test_the_function_of_the_database_says_the_same():
+    for term in ("ann", "ann ltd", "müller", "+33 1"):
+        assert rank_of(TERMS, json.dumps(query_words(term))) == closeness(TERMS, query_words(term))
+
+
+@pytest.mark.parametrize(
+    ("typed", "digits"),
+    [
+        ("01 99 00", "019900"),
+        ("01.99.00", "019900"),
+        ("(01) 99-00", "019900"),
+        ("+33 (0)1 99", "33199"),
+        ("+33(0)1", "331"),
+        ("0033 1", "331"),
+        ("0033 (0)1", "331"),
+        ("(0)1 99", "0199"),
+        ("01\u00a099\u202f00", "019900"),
+        ("01\u201199", "0199"),
+        ("0", "0"),
+        ("00", "00"),
+        ("1" * 40, "1" * 32),
+    ],
+)
+def test_a_number_is_one_word_however_it_is_typed(typed, digits):
+    assert query_words(typed) == [(digits,)]
+
+
+@pytest.mark.parametrize("typed", ["01a", "1st", "\u0660\u0661 99", "ext. 7", "01_99", "01+x"])
+def test_what_holds_anything_else_is_words(typed):
+    assert query_words(typed) == fold.query_words(typed)
+    assert match_expression(typed) == fold.match_expression(typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "expression"),
+    [
+        ("01 99", '"0199"* OR ("01" AND "99")'),
+        ("0033 1", '"331"* OR ("0033" AND "1")'),
+        ("00184", '"184"* OR ("00184")'),
+        ("7", '"7"*'),
+        ("+", None),
+        ("- -", None),
+        ("", None),
+    ],
+)
+def test_a_number_is_looked_for_by_its_beginning_or_by_its_groups(typed, expression):
+    assert match_expression(typed) == expression
+
+
+@given(st.text(max_size=40) | st.text("0123456789 +-./()\u00a0\u2011", max_size=40))
+def test_whatever_is_typed_there_are_words_where_there_is_an_expression(term):
+    assert bool(query_words(term)) == (match_expression(term) is not None)
+
+
+@given(st.text("ab \n", max_size=30), st.lists(st.sampled_from("ab"), min_size=1, max_size=3))
+def test_a_distance_has_its_bounds(terms, typed):
+    words = [(word,) for word in typed]
+    assert 0 <= closeness(terms, words) <= 2 * len(terms.split("\n")) * len(words)

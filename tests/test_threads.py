@@ -1,0 +1,154 @@
+"""A source's own threads: few, bounded, and let go of by whoever stops waiting."""
+
+import asyncio
+import threading
+import weakref
+
+import pytest
+
+from lookupd.threads import Threads, TooManyWaiting
+from tests.fakes import until
+
+
+@pytest.fixture
+def gate():
+    """What hung jobs wait for; opened at the end."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def threads():
+    pool = Threads("test", 2)
+    yield pool
+    pool.close()
+
+
+async def test_the_result_comes_back(threads):
+    assert await threads.run(lambda: 7) == 7
+
+
+async def test_the_exception_comes_back_as_it_is(threads):
+    error = ValueError("no")
+    with pytest.raises(ValueError, match="no") as caught:
+        await threads.run(lambda: throw(error))
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error", [StopIteration(), SystemExit(3), KeyboardInterrupt(), asyncio.CancelledError()]
+)
+async def test_an_exception_that_would_end_the_loop_comes_back_as_another(threads, error):
+    with pytest.raises(RuntimeError, match=type(error).__name__):
+        await threads.run(lambda: throw(error))
+    assert await threads.run(lambda: "still there") == "still there"
+
+
+async def test_threads_are_started_when_needed_and_used_again(threads):
+    assert threads._threads == []
+    first = await threads.run(threading.current_thread)
+    await until(lambda: threads._open == 0)
+    assert await threads.run(threading.current_thread) is first
+    assert first.daemon
+
+
+async def test_there_are_never_more_than_the_size(threads, gate):
+    questions = [asyncio.create_task(threads.run(gate.wait)) for _ in range(5)]
+    await until(lambda: threads._jobs.qsize() == 3)
+    assert len(threads._threads) == 2
+    gate.set()
+    assert await asyncio.gather(*questions) == [True] * 5
+
+
+async def test_a_job_finds_a_thread_while_another_hangs(gate):
+    for _ in range(50):
+        pool = Threads("pair", 2)
+        hung = asyncio.create_task(pool.run(gate.wait))
+        await asyncio.sleep(0)
+        assert await asyncio.wait_for(pool.run(lambda: "well"), 10) == "well"
+        hung.cancel()
+        pool.close()
+
+
+async def test_what_waits_is_bounded(gate):
+    pool = Threads("test", 1, waiting=2)
+    begun = threading.Event()
+    questions = [asyncio.create_task(pool.run(lambda: begun.set() or gate.wait()))]
+    await until(begun.is_set)
+    questions += [asyncio.create_task(pool.run(gate.wait)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooManyWaiting):
+        await pool.run(gate.wait)
+    gate.set()
+    await asyncio.gather(*questions)
+    assert await pool.run(lambda: "room again") == "room again"
+    pool.close()
+
+
+async def test_a_question_that_nobody_waits_for_any_more_is_not_begun(gate):
+    pool, done = Threads("test", 1), []
+    begun = threading.Event()
+    first = asyncio.create_task(pool.run(lambda: begun.set() or gate.wait()))
+    await until(begun.is_set)
+    given_up = asyncio.create_task(pool.run(lambda: done.append("given up")))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.wait([given_up])
+    gate.set()
+    await first
+    await pool.run(lambda: done.append("wanted"))
+    assert done == ["wanted"]
+    pool.close()
+
+
+async def test_a_result_that_comes_too_late_is_dropped(threads, gate):
+    question = asyncio.create_task(threads.run(gate.wait))
+    await until(lambda: threads._threads)
+    question.cancel()
+    await asyncio.wait([question])
+    gate.set()
+    await until(lambda: threads._open == 0)
+    assert await threads.run(lambda: "next") == "next"
+
+
+def test_a_result_that_comes_after_the_loop_is_closed_is_dropped(gate):
+    pool = Threads("test", 1)
+
+    async def give_up():
+        question = asyncio.create_task(pool.run(gate.wait))
+        await until(lambda: pool._threads)
+        question.cancel()
+
+    asyncio.run(give_up())
+    [thread] = pool._threads
+    gate.set()
+    pool.close()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+async def test_nothing_of_a_job_is_kept_when_it_is_done(threads):
+    class Held:
+        pass
+
+    held = Held()
+    gone = weakref.ref(held)
+    await threads.run(held.__repr__)
+    del held
+    await until(lambda: gone() is None)
+
+
+async def test_closing_lets_each_thread_finish_what_it_has_in_hand(gate):
+    pool = Threads("test", 2)
+    questions = [asyncio.create_task(pool.run(gate.wait)) for _ in range(3)]
+    await until(lambda: pool._jobs.qsize() == 1)
+    working = list(pool._threads)
+    pool.close()
+    gate.set()
+    assert await asyncio.gather(*questions) == [True] * 3
+    await until(lambda: not any(thread.is_alive() for thread in working))
+
+
+def throw(error):
+    raise error

@@ -32,7 +32,9 @@ def lines(data: bytes, count: int) -> list[str]:
 
 def number(written: str, most: int) -> int:
     """A whole number up to a bound, whatever is written."""
-    return int(written) % (most + 1) if written.isascii() and written.isdecimal() else len(written) % (most + 1)
+    return (
+        int(written) % (most + 1) if written.isascii() and written.isdecimal() else len(written) % (most + 1)
+    )
 
 
 def values(data: bytes) -> list[object]:
@@ -74,7 +76,9 @@ class _Open:
     def value(self) -> object:
         match self.kind:
             case "{":
-                keys = [key if isinstance(key, Hashable) and _hashes(key) else str(key) for key in self.items[::2]]
+                keys = [
+                    key if isinstance(key, Hashable) and _hashes(key) else str(key) for key in self.items[::2]
+                ]
                 return dict(zip(keys, [*self.items[1::2], None], strict=False))
             case "(":
                 return tuple(self.items)

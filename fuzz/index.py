@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from fuzz import folder
 from lookupd.config import SourceSettings
 from lookupd.contact import Shape
 from lookupd.index import database
@@ -40,7 +39,7 @@ class Index:
     """An index in a temporary folder, one reader of it, and the loop on which that one reads."""
 
     def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+        self._folder = folder.made()
         self.path = self._folder / "index.db"
         database.prepare(self.path)
         self._loop = asyncio.new_event_loop()

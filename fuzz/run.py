@@ -104,7 +104,9 @@ def _run(command: list[str], folder: str, patience: float) -> tuple[int, str]:
     """Exit status and output of a command; it ends in time, or is ended."""
     environment = {**os.environ, "TMPDIR": folder, "PYTHONPATH": str(ROOT)}
     with tempfile.TemporaryFile(dir=folder) as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
         try:
             status = process.wait(patience)
         except subprocess.TimeoutExpired:

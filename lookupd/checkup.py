@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from lookupd.configfile import without_secrets
+from lookupd.secret import without_secrets
 from lookupd.errors import LookupdError, PluginError
 from lookupd.principal import Principal
 from lookupd.setting import hint

@@ -92,6 +92,9 @@ class SyncSettings(Section):
         if self.cron is not None and self.every is not None and "every" in self.model_fields_set:
             msg = "every and cron exclude each other"
             raise ValueError(msg)
+        if self.cron is None and self.every is None:
+            msg = "every or cron is required (sync: false for a source that is never pulled)"
+            raise ValueError(msg)
         return self
 
 
@@ -143,8 +146,11 @@ class SourceSettings(Section):
     max_stale: Span = Field(
         timedelta(days=7), description="age from which its answers are expired: it is asked first"
     )
-    answer_ttl: Span = Field(timedelta(days=1), description="how long a live hit is remembered")
-    absent_ttl: Span = Field(timedelta(hours=1), description="how long a live absence is remembered")
+    answer_ttl: Span = Field(
+        timedelta(days=1),
+        description="age up to which a live hit is fresh; after it, it is stale like others",
+    )
+    absent_ttl: Span = Field(timedelta(hours=1), description="how long a live absence is believed")
 
     @model_validator(mode="after")
     def _asked_somehow(self) -> Self:
@@ -220,6 +226,9 @@ class ReverseSettings(Section):
 class ProfileSettings(Section):
     """What one group of clients sees."""
 
+    name: Name | None = Field(
+        None, description="name that clients use, if not the key: two tenants may both have a 'default'"
+    )
     tenant: UUID | None = Field(None, description="owner; by default the default tenant")
     region: Region | None = Field(
         None, description="country of the numbers its clients ask; by default the global one"
@@ -303,7 +312,12 @@ class Config(Section):
     ) -> dict[str, ProfileSettings]:
         sources: tuple[SourceSettings, ...] | None = info.data.get("sources")
         displays: dict[str, object] | None = info.data.get("displays")
-        problems: list[tuple[Keys, str]] = []
+        names = [(profile.tenant_uuid, profile.name or key) for key, profile in profiles.items()]
+        problems: list[tuple[Keys, str]] = [
+            (("profiles", key), f"another profile of this tenant is called {names[position][1]!r} too")
+            for position, key in enumerate(profiles)
+            if names[position] in names[:position]
+        ]
         for name, profile in profiles.items():
             if sources is not None:
                 problems += _unknown_sources(name, profile, sources)

@@ -6,7 +6,6 @@ key, `sources` by their names, everything else is replaced.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -17,26 +16,18 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from typing_extensions import override
 
+from lookupd import secret
 from lookupd.config import Config, Keys, Misfits
 from lookupd.errors import ConfigError
 from lookupd.setting import hint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pydantic_core import ErrorDetails
 
 #: where the configuration lies unless said otherwise
 DEFAULT_PATH = Path("/etc/lookupd/config.yml")
-#: names of keys whose values are secrets: never shown, and readable from a file or the environment
-SECRET = re.compile(
-    r"passw(?:or)?d|passphrase|pwd|(?:^|_)pass(?:$|_)|secret|token|credential|authorization"
-    r"|(?:api|private)[_-]?key",
-    re.IGNORECASE,
-)
-MASK = "********"
-
-_URI_PASSWORD = re.compile(r"(?<=://)([^/\s:@]*):[^/\s]*@")
 #: what PyYAML says of a text that should have been in quotes, and may be a secret
 _UNQUOTED = re.compile(r"(alias|anchor|tag|tag handle) '.*'")
 _MERGE = "tag:yaml.org,2002:merge"
@@ -91,8 +82,8 @@ def read(path: Path) -> Config:
             mistakes += error.mistakes
     if mistakes:
         raise ConfigError(mistakes)
-    for keys, tree in _with_secrets(merged.tree):
-        mistakes += [merged.mistake(*problem) for problem in _resolve_secrets(tree, keys, path.parent)]
+    for keys, tree in secret.parts(merged.tree):
+        mistakes += [merged.mistake(*problem) for problem in secret.resolve(tree, keys, path.parent)]
     try:
         config = Config.model_validate(merged.tree)
     except ValidationError as error:
@@ -101,32 +92,6 @@ def read(path: Path) -> Config:
         if not mistakes:
             return config.located(path.parent.absolute(), merged.mistake)
     raise ConfigError(mistakes)
-
-
-def masked(tree: object) -> Any:  # noqa: ANN401 - the shape of the input
-    """The same tree of mappings and lists, with every secret replaced."""
-    if isinstance(tree, dict):
-        return {
-            key: MASK if value is not None and SECRET.search(str(key)) else masked(value)
-            for key, value in tree.items()
-        }
-    if isinstance(tree, list | tuple):
-        return [masked(item) for item in tree]
-    return _URI_PASSWORD.sub(rf"\1:{MASK}@", tree) if isinstance(tree, str) else tree
-
-
-def without_secrets(text: str, tree: object) -> str:
-    """A text in which no secret of a tree of mappings and lists can be read."""
-    for secret in _secrets(tree):
-        text = text.replace(secret, MASK).replace(repr(secret)[1:-1], MASK)
-    return text
-
-
-def _secrets(tree: object) -> Iterator[str]:
-    for key, value in _items(tree):
-        if isinstance(value, str) and value and SECRET.search(str(key)):
-            yield value
-        yield from _secrets(value)
 
 
 def _parsed(file: Path) -> dict[str, Any]:
@@ -224,54 +189,10 @@ def _is_same(source: object, old: object) -> bool:
     return source["name"] == old.get("name") and source.get("tenant", old.get("tenant")) == old.get("tenant")
 
 
-def _items(value: object) -> Iterable[tuple[str | int, object]]:
-    if isinstance(value, dict):
-        return value.items()
-    return enumerate(value) if isinstance(value, list) else ()
-
-
 def _holds(node: object, key: str | int) -> bool:
     if isinstance(node, dict):
         return key in node
     return isinstance(node, list) and isinstance(key, int) and key < len(node)
-
-
-def _with_secrets(tree: Mapping[str, Any]) -> Iterator[tuple[Keys, object]]:
-    """The parts of a tree that plugins read: only there are secrets; elsewhere people choose the keys."""
-    yield ("views",), tree.get("views")
-    for position, source in _items(tree.get("sources")):
-        if isinstance(source, dict):
-            yield ("sources", position, "config"), source.get("config")
-
-
-def _resolve_secrets(tree: object, at: Keys, folder: Path) -> Iterator[tuple[Keys, str]]:
-    """Replace `{file: ...}` and `{env: ...}` of secret keys in place; yields what could not be read."""
-    for key, value in list(_items(tree)):
-        here = (*at, key)
-        if not (isinstance(key, str) and SECRET.search(key) and isinstance(value, dict) and len(value) == 1):
-            yield from _resolve_secrets(value, here, folder)
-            continue
-        try:
-            tree[key] = _secret(*next(iter(value.items())), folder)  # type: ignore[index]
-        except ValueError as error:
-            yield here, str(error)
-
-
-def _secret(way: object, where: object, folder: Path) -> str:
-    """What stands in a file or in the environment. Raises ValueError, saying why, when it cannot be read."""
-    if way not in {"file", "env"} or not isinstance(where, str) or not where:
-        problem = f"{way!r} must have a text" if way in {"file", "env"} else f"unknown key {way!r}"
-        raise ValueError(f"{problem} (a secret is a text, {{file: PATH}} or {{env: NAME}})")
-    if way == "env":
-        if where not in os.environ:
-            raise ValueError(f"the environment has no {where}")
-        return os.environ[where]
-    try:
-        return (folder / where).read_text(encoding="utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{where}: not UTF-8 at byte {error.start}") from error
-    except OSError as error:
-        raise ValueError(f"{where}: {error.strerror}") from error
 
 
 def _told(error: ValidationError, merged: _Merged) -> list[str]:

@@ -43,8 +43,10 @@ class Profiles:
 
     def __init__(self, config: Config, sources: Sources) -> None:
         self._by_name = {
-            (settings.tenant_uuid, name): _profile(name, settings, config, sources)
-            for name, settings in config.profiles.items()
+            (settings.tenant_uuid, settings.name or key): _profile(
+                settings.name or key, settings, config, sources
+            )
+            for key, settings in config.profiles.items()
         }
 
     def __iter__(self) -> Iterator[Profile]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from lookupd.configfile import MASK
+from lookupd.secret import MASK
 from lookupd.errors import (
     AuthError,
     LookupdError,

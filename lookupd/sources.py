@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lookupd.configfile import masked
+from lookupd.secret import masked
 from lookupd.contact import Shape
 from lookupd.errors import UnknownSource
 from lookupd.source import Source

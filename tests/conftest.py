@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import hypothesis
 import pytest
 
@@ -13,3 +15,14 @@ hypothesis.settings.load_profile("lookupd")
 def _no_configuration_from_outside(monkeypatch):
     """The environment of whoever runs the tests does not reach them."""
     monkeypatch.delenv("LOOKUPD_CONFIG", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _the_log_stays_as_it_was():
+    """Commands configure the log of their process, and here that is the one of the tests."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    root.handlers[:] = []
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lookupd.config import DEFAULT_TENANT, Config, Misfits, SourceSettings
+from lookupd.config import DEFAULT_TENANT, Config, Misfits, SourceSettings, SyncSettings
 from lookupd.errors import UnknownProfile, UnknownSource
 from lookupd.loader import Loader
 from lookupd.number import NumberRules
@@ -248,7 +248,6 @@ def test_a_source_is_asked_somehow():
         ({"sync": {"every": "1h"}}, timedelta(hours=2)),
         ({"sync": {"every": "36525d"}}, timedelta(days=73050)),
         ({"sync": {"cron": "0 3 * * *"}}, timedelta(days=1)),
-        ({"sync": {"every": None}}, timedelta(days=1)),
         ({"sync": False}, timedelta(days=1)),
         ({"sync": {"every": "1h"}, "fresh_for": "5m"}, timedelta(minutes=5)),
     ],
@@ -546,3 +545,29 @@ def test_a_profile_without_a_display_shows_the_formatted_name_where_there_is_one
 
 def test_a_profile_without_a_lookup_has_no_columns():
     assert profiles_of(profiles={"p": {}}).get(DEFAULT_TENANT, "p").columns == ()
+
+
+def test_a_source_that_is_synced_at_no_time_is_a_mistake():
+    with pytest.raises(ValidationError, match="every or cron is required"):
+        SyncSettings(every=None)
+
+
+def test_two_tenants_may_each_have_a_profile_of_the_name_all_clients_use():
+    config = Config.model_validate(
+        {
+            "profiles": {
+                "default": {},
+                "theirs": {"name": "default", "tenant": "2c34c282-433e-4bb8-8d56-fec14ff7e1e9"},
+            }
+        }
+    )
+    profiles = Profiles(config, Sources(config, Loader()))
+    assert {(profile.tenant == DEFAULT_TENANT, profile.name) for profile in profiles} == {
+        (True, "default"),
+        (False, "default"),
+    }
+
+
+def test_one_tenant_has_each_profile_name_once():
+    with pytest.raises(ValidationError, match="another profile of this tenant is called 'default' too"):
+        Config.model_validate({"profiles": {"default": {}, "again": {"name": "default"}}})

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookupd.configfile import MASK, masked, read, without_secrets
+from lookupd.configfile import read
 from lookupd.errors import ConfigError
+from lookupd.secret import MASK, masked, without_secrets
 
 CANARY = "canary-Xq7%"
 SOURCE = "sources: [{name: a, backend: csv}]\n"

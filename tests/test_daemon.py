@@ -174,12 +174,14 @@ def test_browsers_of_other_origins_may_ask_unless_that_is_switched_off(tmp_path,
     config = write_config(tmp_path, http={"port": 0, "cors": cors})
     with RunningDaemon(config) as daemon:
         assert daemon.headers("/live").get("Access-Control-Allow-Origin") == allowed
+        assert daemon.stop() == 0
 
 
 def test_a_view_can_be_switched_off(tmp_path):
     with RunningDaemon(write_config(tmp_path, views={"dird": False})) as daemon:
         assert daemon.get("/0.1/status")[0] == 404
         assert daemon.get("/live")[0] == 200
+        assert daemon.stop() == 0
 
 
 PLUGINS = """

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Final
 
 import yaml
 
-from lookupd.configfile import SECRET, masked, read, without_secrets
+from fuzz import folder
+from lookupd.configfile import read
+from lookupd.secret import SECRET, masked, without_secrets
 from lookupd.errors import ConfigError
 
 _SECRET: Final = "correct-horse"
@@ -41,7 +42,7 @@ class ConfigFile:
     def __call__(self, data: bytes) -> None:
         """Check one input."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+            self._folder = folder.made()
             (self._folder / "conf.d").mkdir()
             (self._folder / "conf.d" / "planted.yml").write_text(_SECRETS, encoding="utf-8")
             (self._folder / "token").write_text(f"{_SECRET}-5\n", encoding="utf-8")
@@ -87,7 +88,10 @@ def _is_kept(planted: bytes) -> bool:
 def _strays(tree: object) -> bool:
     """Whether the secret stands somewhere else in a tree."""
     if isinstance(tree, dict):
-        return any(_SECRET in str(key) or (not _is_secret(key, value) and _strays(value)) for key, value in tree.items())
+        return any(
+            _SECRET in str(key) or (not _is_secret(key, value) and _strays(value))
+            for key, value in tree.items()
+        )
     if isinstance(tree, list | tuple | set):
         return any(map(_strays, tree))
     return _SECRET in str(tree)

@@ -6,9 +6,9 @@ Input: the file.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from pathlib import Path
 
+from fuzz import folder
 from lookupd import SourceError
 from lookupd.backends.csv import CsvBackend
 
@@ -22,7 +22,7 @@ class Csv:
     def __call__(self, data: bytes) -> None:
         """Check one input."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+            self._folder = folder.made()
         (self._folder / "people.csv").write_bytes(data)
         try:
             rows = list(self._backend([]).list_all())

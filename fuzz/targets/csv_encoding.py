@@ -26,4 +26,6 @@ def TARGET(data: bytes) -> None:
     except UnicodeDecodeError:
         assert encoding != "utf-8", data
     else:
-        assert encoding == "utf-8" or data.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"))
+        assert encoding == "utf-8" or data.startswith(
+            (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff")
+        )

@@ -32,7 +32,11 @@ def TARGET(data: bytes) -> None:
         else:
             assert natural is None or 0 <= natural < 10**9
             check({"term": required}, 200)
-            for error in (UnknownProfile(required), UnknownSource(required, [required]), QuestionTooLarge(required)):
+            for error in (
+                UnknownProfile(required),
+                UnknownSource(required, [required]),
+                QuestionTooLarge(required),
+            ):
                 for is_legacy in (False, True):
                     status, body = told(error, {"invalid_token": required}, is_legacy=is_legacy)
                     check(body, status)

@@ -60,7 +60,9 @@ class Fold:
         assert (expression is None) == (not typed)
         if expression is None:
             return False
-        is_found = bool(self._table.execute("SELECT 1 FROM name WHERE name MATCH ?", (expression,)).fetchall())
+        is_found = bool(
+            self._table.execute("SELECT 1 FROM name WHERE name MATCH ?", (expression,)).fetchall()
+        )
         should_be = all(any(one.startswith(word) for one in terms) for word in typed)
         assert is_found == should_be, (term, typed, terms)
         return is_found

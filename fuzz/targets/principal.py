@@ -19,7 +19,9 @@ def TARGET(data: bytes) -> None:
     if max(map(len, (access, *scopes))) <= _LONGEST:
         forbids = [scope[1:] for scope in scopes if scope.startswith("!")]
         allows = [scope for scope in scopes if not scope.startswith("!")]
-        assert said == (any(_fits(one, access) for one in allows) and not any(_fits(one, access) for one in forbids))
+        assert said == (
+            any(_fits(one, access) for one in allows) and not any(_fits(one, access) for one in forbids)
+        )
 
 
 def _fits(scope: str, access: str) -> bool:

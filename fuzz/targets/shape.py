@@ -34,7 +34,9 @@ class ShapeTarget:
     def __call__(self, data: bytes) -> None:
         """Check one input."""
         checked = []
-        for row in [value for value in given.values(data) if isinstance(value, dict)][:2] or [given.row(data)]:
+        for row in [value for value in given.values(data) if isinstance(value, dict)][:2] or [
+            given.row(data)
+        ]:
             self.check(row)
             try:
                 checked.append(_SHAPE.checked(row))

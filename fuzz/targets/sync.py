@@ -64,9 +64,9 @@ class Sync:
             assert contact.body in bodies
             for listed in contact.numbers:
                 found = index.reader.reverse(listed.number, question_keys(listed.number), [uuid])
-                assert any(
-                    one.contact.body == contact.body and one.tier is Tier.EXACT for one in found
-                ), listed
+                assert any(one.contact.body == contact.body and one.tier is Tier.EXACT for one in found), (
+                    listed
+                )
             for word in contact.terms.split()[:1]:
                 hits = index.search(word, [synced.id])
                 assert contact.body in {hit.body for hit, _ in hits.contacts}, word

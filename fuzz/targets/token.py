@@ -6,11 +6,10 @@ Input: what a client sends as token; the tenant it names; then name and scopes o
 from __future__ import annotations
 
 import shutil
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fuzz import given
+from fuzz import folder, given
 from lookupd.auth import Everybody, TokenHolders
 from lookupd.errors import NotPermitted, TokenUnknown
 from lookupd.state.tokens import Tokens
@@ -69,7 +68,7 @@ class TokenTarget:
             self.close()
         self._added += 1
         if self._tokens is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+            self._folder = folder.made()
             self._tokens = Tokens(self._folder / "state.db")
         return self._tokens
 

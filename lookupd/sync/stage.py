@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from lookupd.configfile import masked
+from lookupd.secret import masked
 from lookupd.contact import anonymous_uid, twin_uid
 from lookupd.errors import SyncError
 from lookupd.index import database

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,14 +48,3 @@ def site(tmp_path):
     site.write("staff", [ADA, BOB])
     site.write("partners", [{"id": "7", "name": "Carol Árvai", "number": "+44 20 7946 0007"}])
     return site
-
-
-@pytest.fixture(autouse=True)
-def _the_log_stays_as_it_was():
-    """Commands configure the log of their process, and here that is the one of the tests."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    root.handlers[:] = []
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)

@@ -170,9 +170,8 @@ def test_a_reading_connection_cannot_write(path):
 def test_a_transaction_is_all_or_nothing(path):
     database.prepare(path)
     with closing(database.connect_writer(path)) as writer:
-        with pytest.raises(KeyError), database.transaction(writer):
-            writer.execute("INSERT INTO source (uuid, name) VALUES ('u', 'half')")
-            raise KeyError
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"), database.transaction(writer):
+            writer.executemany("INSERT INTO source (uuid, name) VALUES (?, 'half')", ["u", "u"])
         with database.transaction(writer, "IMMEDIATE"):
             writer.execute("INSERT INTO source (uuid, name) VALUES ('v', 'whole')")
     assert sources(path) == [("whole",)]

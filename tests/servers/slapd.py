@@ -221,6 +221,11 @@ class Slapd:
         with self.connected() as connection:
             connection.delete_s(dn)
 
+    def rename(self, dn: str, name: str, parent: str) -> None:
+        """Give an entry, and all below it, another name or place."""
+        with self.connected() as connection:
+            connection.rename_s(dn, name, parent)
+
     @contextlib.contextmanager
     def connected(self) -> Iterator[ldap.ldapobject.SimpleLDAPObject]:
         """A connection of the administrator."""

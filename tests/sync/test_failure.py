@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -206,6 +207,27 @@ async def test_a_place_where_nothing_can_be_staged_is_told(ground, source):
     ground.paths.staging.write_text("a file")
     with pytest.raises(SyncError, match="File exists"):
         await ground.sync(source)
+
+
+async def test_an_index_that_does_not_take_the_source_is_told(ground, directory):
+    ground.rows("CREATE TRIGGER refuse BEFORE INSERT ON source BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    with pytest.raises(SyncError, match="could not be written: refused"):
+        await ground.sync(source_of(directory))
+    assert ground.rows("SELECT count(*) FROM run") == [(0,)]
+
+
+async def test_a_run_that_is_given_up_while_it_begins_leaves_nothing(ground, directory):
+    run = asyncio.create_task(ground.sync(source_of(directory)))
+    handle = os.open(ground.paths.index.parent, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)  # as one who looks whether the index is usable
+    await until(lambda: [*ground.paths.staging.glob("*.lock")])
+    run.cancel()
+    await asyncio.sleep(0)
+    os.close(handle)
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert [file.suffix for file in ground.paths.staging.iterdir()] == [".lock"]
+    assert directory.asked == []
 
 
 async def test_an_index_that_somebody_removed_is_made_anew(ground, source):

@@ -5,7 +5,6 @@ Inputs are texts of lines, so that those kept in `corpus` can be read and writte
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -40,8 +39,9 @@ def number(written: str, most: int) -> int:
 def values(data: bytes) -> list[object]:
     r"""Values of all kinds, one a line; `\n` in one is the end of a line.
 
-    `{`, `[`, `(`, `<` and `*` begin a mapping, list, tuple, set and MultiValue, and `]` ends any of them. `-` is
-    None, `#` a number (`#^70` is 2 to the power of 70), `!` bytes, `?` an object. `"` and all else is a text.
+    `{`, `[`, `(`, `<` and `*` begin a mapping, list, tuple, set and MultiValue, and `]` ends any of them.
+    `-` is None, `#` a number (`#^70` is 2 to the power of 70), `!` bytes, `?` an object. `"` and all else
+    is a text.
     """
     open_ = [_Open("[")]
     for line in text(data).split("\n"):
@@ -76,9 +76,7 @@ class _Open:
     def value(self) -> object:
         match self.kind:
             case "{":
-                keys = [
-                    key if isinstance(key, Hashable) and _hashes(key) else str(key) for key in self.items[::2]
-                ]
+                keys = [key if _hashes(key) else str(key) for key in self.items[::2]]
                 return dict(zip(keys, [*self.items[1::2], None], strict=False))
             case "(":
                 return tuple(self.items)

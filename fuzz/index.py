@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FRANCE: Final = NumberRules(region="FR")
 
 
-def shape(name: str, **settings: Any) -> Shape:
+def shape(name: str, **settings: object) -> Shape:
     """How the rows of a source of this name become contacts."""
     usual: dict[str, Any] = {
         "unique_column": "id",

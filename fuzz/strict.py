@@ -30,7 +30,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A comparison in a filter: the bytes between its wildcards, unescaped; `(b"", b"")` asks for presence."""
+    """A comparison in a filter: what stands between its wildcards, unescaped; two empty parts ask for any."""
 
     attribute: bytes
     operator: bytes

@@ -1,4 +1,4 @@
-"""Every fuzz target, run without a fuzzer: on its seeds, and on inputs made like them. None of them can rot."""
+"""Every fuzz target, run without a fuzzer on its seeds and on inputs made like them, so that none can rot."""
 
 from __future__ import annotations
 

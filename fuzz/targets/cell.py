@@ -10,7 +10,8 @@ from fuzz.targets.number import check, rules
 from lookupd.number import parse_cell
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     first, text = given.lines(data, 2)
     own = rules(first)
     numbers = parse_cell(text, own)
@@ -21,3 +22,6 @@ def TARGET(data: bytes) -> None:
     written = "\n".join(keys)
     if len(written) <= 2000:  # a longer cell is a note
         assert [number.key for number in parse_cell(written, own)] == keys, keys
+
+
+TARGET = run

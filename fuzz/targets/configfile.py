@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 import shutil
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import yaml
 
 from fuzz import folder
 from lookupd.configfile import read
-from lookupd.secret import SECRET, masked, without_secrets
 from lookupd.errors import ConfigError
+from lookupd.secret import SECRET, masked, without_secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 _SECRET: Final = "correct-horse"
 _SECRETS: Final = f"""

@@ -6,11 +6,14 @@ Input: the file.
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuzz import folder
-from lookupd import SourceError
+from lookupd import Row, SourceError
 from lookupd.backends.csv import CsvBackend
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Csv:
@@ -53,19 +56,18 @@ class Csv:
         backend.load({"config": config, "main_config": {"config_dir": str(self._folder)}})
         return backend
 
-    def _check_found(self, rows: list[dict[str, str | None]]) -> None:
+    def _check_found(self, rows: list[Row]) -> None:
         columns = list(rows[0])
         backend = self._backend(columns)
         assert backend.search("", {}) == rows
         for row in rows[:3]:
-            for value in filter(None, row.values()):
+            for value in (str(value) for value in row.values() if value):
                 assert row in backend.search(value, {}), value
                 found = backend.first_match(value, {})
                 assert found is None or found in rows
                 assert backend.match_all([value], {}) == ({value: found} if found else {})
-            uid = row[columns[0]]
-            if uid:
-                [named] = backend.list([uid, uid], {})
+            if uid := row[columns[0]]:
+                [named] = backend.list([str(uid), str(uid)], {})
                 assert named[columns[0]] == uid
 
 

@@ -5,8 +5,6 @@ Input: the body.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, cast
 
 from fuzz import strict
@@ -34,17 +32,23 @@ class _Request:
         return self._body
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     reading = parameter.texts(cast("web.Request", _Request(data)), "extens", most=_MOST)
     try:
         reading.send(None)
     except StopIteration as end:
-        texts: list[str] = end.value
+        _check_answers(end.value)
     except Refused as refused:
         check(refused.body, refused.status)
-        return
+
+
+def _check_answers(texts: list[str]) -> None:
     assert len(texts) <= _MOST
     for text in texts:
         answer = Answer(number=parse(text, _RULES), known=None, age=None, failed=(), story=Story())
         reply = strict.reply(shape.reverse(answer, text))
         assert reply == {"display": None, "exten": text, "fields": {}, "source": None}
+
+
+TARGET = run

@@ -21,7 +21,8 @@ _ITEMS: Final = [
 ]
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     query = URL.build(path="/", query_string=given.text(data), encoded=True).query
     assert isinstance(parameter.flag(query, "explain"), bool)
     for name in ("term", "limit", "offset", "exten"):
@@ -56,3 +57,6 @@ def check(body: object, status: int) -> None:
     reply = json_response(body, status)
     assert isinstance(reply.body, bytes)
     assert strict.reply(reply.body.decode().removesuffix("\n")) == body
+
+
+TARGET = run

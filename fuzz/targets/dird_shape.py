@@ -32,7 +32,8 @@ _COLUMNS: Final = (
 _HEADER: Final = re.compile(r"[\x20-\x7e]+")
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     first, rest = (*data.split(b"\n", 1), b"")[:2]
     asked = given.text(first)
     contacts = []
@@ -89,3 +90,6 @@ def _check_body(body: object) -> None:
     sent = json_response(body).body
     assert isinstance(sent, bytes)
     strict.reply(sent.decode().removesuffix("\n"))
+
+
+TARGET = run

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 import unicodedata
-from functools import cache
 
 from fuzz import given
 from lookupd.fold import index_terms, match_expression, query_words, words
@@ -54,7 +53,7 @@ class Fold:
         self._table.execute("INSERT INTO name (rowid, terms) VALUES (1, ?)", (terms,))
 
     def _check(self, term: str, terms: list[str]) -> bool:
-        """Whether the table's row is found by a term, which must be so where every word begins a stored one."""
+        """Whether a term finds the table's row, as it must where each of its words begins a stored one."""
         expression = match_expression(term)
         typed = query_words(term)
         assert (expression is None) == (not typed)

@@ -36,7 +36,8 @@ _SHAPES: Final = tuple(
 )
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     first, *rest = data.split(b"\n")
     choice = given.number(given.text(first), len(_SETTINGS) - 1)
     attributes: dict[str, list[bytes]] = {}
@@ -46,9 +47,12 @@ def TARGET(data: bytes) -> None:
     columns = Columns(_SETTINGS[choice])
     row = EntryReader(columns, "staff").row("cn=somebody", attributes)
     assert row.keys() >= set(_SETTINGS[choice].columns)
-    for column, value in row.items():
-        assert value is None or (isinstance(value, str) and value.strip()), row
-        assert not isinstance(value, MultiValue) or all(text.strip() for text in value.all), row
+    for column, cell in row.items():
+        assert cell is None or (isinstance(cell, str) and cell.strip()), row
+        assert not isinstance(cell, MultiValue) or all(text.strip() for text in cell.all), row
         assert columns.is_named(column) or column.lower() not in {"userpassword", "unicodepwd"}, row
     checked = _SHAPES[choice].checked(row)
     strict.reply(_SHAPES[choice].contact(checked).body)
+
+
+TARGET = run

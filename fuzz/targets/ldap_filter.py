@@ -26,7 +26,8 @@ _CUSTOM: Final = (
 _COLUMNS: Final = (("cn", "mail"), ("telephoneNumber",), ())
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     first, one, other = (text.encode("utf-8", "replace").decode() for text in given.lines(data, 3))
     choice = given.number(first, 29)
     filters = Filters(
@@ -71,3 +72,6 @@ def _part(part: bytes, texts: Sequence[bytes]) -> bytes:
         if part == mark:
             return text
     return part
+
+
+TARGET = run

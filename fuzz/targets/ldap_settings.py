@@ -16,7 +16,8 @@ from lookupd.backends.ldap.settings import Settings
 _PASSWORD: Final = "correct-horse"
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     config: dict[str, object] = {"ldap_uri": "ldap://127.0.0.1", "ldap_base_dn": "dc=example"}
     config["ldap_password"] = _PASSWORD
     for line in given.text(data).split("\n"):
@@ -48,3 +49,6 @@ def _check_custom(custom: str | None) -> None:
 
 def _bones(written: str) -> str:
     return "".join(character for character in written if character in "()")
+
+
+TARGET = run

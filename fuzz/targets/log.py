@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     text = given.text(data)
     formatter = _formatter()
     for record in (_record(text), _record("%s of %r", text, text)):
@@ -27,7 +28,7 @@ def TARGET(data: bytes) -> None:
     record = _record("failed: %s", text)
     record.stack_info = text
     try:
-        raise ValueError(text)
+        _fail(text)
     except ValueError:
         record.exc_info = sys.exc_info()
     told = formatter.format(record)
@@ -35,6 +36,10 @@ def TARGET(data: bytes) -> None:
     assert first.isprintable()
     assert all(line.startswith("  ") and line.isprintable() for line in others), told
     assert told.encode()
+
+
+def _fail(text: str) -> None:
+    raise ValueError(text)
 
 
 def _record(message: str, *arguments: object) -> logging.LogRecord:
@@ -63,3 +68,6 @@ def _unchanged() -> Iterator[None]:
         root.handlers = handlers
         for name, level in levels.items():
             logging.getLogger(name if name != "root" else None).setLevel(level)
+
+
+TARGET = run

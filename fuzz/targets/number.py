@@ -60,10 +60,14 @@ def _check_keys(number: Number) -> None:
             assert match(number, Number(key=other)) is Tier.COMPANY, (number, other)
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     first, text = given.lines(data, 2)
     own = rules(first)
     number = parse(text, own)
     if number is not None:
         check(number, own)
         assert number.extension is None or re.fullmatch(r"[0-9]{1,20}", number.extension), number
+
+
+TARGET = run

@@ -12,7 +12,8 @@ from lookupd.principal import Principal
 _LONGEST = 60
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     access, rest = given.lines(data, 2)
     scopes = tuple(rest.split("\n"))
     said = Principal(tenant="t", scopes=scopes).may(access)
@@ -40,3 +41,6 @@ def _fits(scope: str, access: str) -> bool:
 def _places_in_word(access: str, start: int) -> range:
     end = access.find(".", start)
     return range(start, (len(access) if end < 0 else end) + 1)
+
+
+TARGET = run

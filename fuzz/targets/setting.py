@@ -16,7 +16,8 @@ from lookupd.setting import Cron, Format, Region, Span, SpanOrZero, hint
 _KINDS: Final = tuple(TypeAdapter(kind) for kind in (Span, SpanOrZero, Region, Cron, Format))
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     # YAML has no halves of characters: the reader of the file refuses them.
     value = given.values(data.decode("utf-8", "replace").encode())[0]
     for kind in _KINDS:
@@ -27,3 +28,6 @@ def TARGET(data: bytes) -> None:
         assert not isinstance(taken, timedelta) or timedelta(0) <= taken <= timedelta(days=36525)
     if isinstance(value, str):
         hint(value, {"timeout", "sources", value[:3]})
+
+
+TARGET = run

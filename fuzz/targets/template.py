@@ -13,7 +13,8 @@ from lookupd.template import Template, shown
 _SHAPE = shape("made-up")
 
 
-def TARGET(data: bytes) -> None:
+def run(data: bytes) -> None:
+    """Check one input."""
     first, rest = (*data.split(b"\n", 1), b"")[:2]
     try:
         template = Template(given.text(first))
@@ -29,3 +30,6 @@ def TARGET(data: bytes) -> None:
     for column, value in fields.items():
         if column and not set(column) & set("[]{}!:"):
             assert Template(f"{{{column}}}").fill(fields) == (shown(value).strip() or None), column
+
+
+TARGET = run

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, datetime
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fuzz import folder, given
 from lookupd.auth import Everybody, TokenHolders
 from lookupd.errors import NotPermitted, TokenUnknown
 from lookupd.state.tokens import Tokens
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 #: tokens in a file; then a new one is begun, as ids are made for hundreds of tokens and not for millions

@@ -40,6 +40,7 @@ def opened(server, base=PEOPLE, **config):
         "searched_columns": ["cn"],
         "first_matched_columns": ["telephoneNumber"],
         "format_columns": {"reverse": "{cn}"},
+        "ldap_attributes": ["entryDN"],
         "ldap_timeout": 10.0,
         "ldap_network_timeout": 10.0,
     }
@@ -64,12 +65,12 @@ class Office(RuleBasedStateMachine):
         """A part of the directory that no other example has."""
         root = f"ou=run{next(self.numbers)},{BASE}"
         self.base, self.outside = f"ou=people,{root}", f"ou=outside,{root}"
-        #: branch -> the branch it is in, person -> branch
-        self.branches = {"paris": self.base, "lyon": self.outside}
+        #: branch -> DN, person -> branch
+        self.branches = {"paris": f"ou=paris,{self.base}", "lyon": f"ou=lyon,{self.outside}"}
         self.people = {}
         self.names = (f"n{number}" for number in itertools.count())
         self.server.add([unit(root), unit(self.base), unit(self.outside)])
-        self.server.add([unit(f"ou={name},{dn}") for name, dn in self.branches.items()])
+        self.server.add([unit(dn) for dn in self.branches.values()])
         self.plugin = opened(
             self.server, self.base, ldap_list_filter=SHOWN, ldap_page_size=2, **self.config
         )
@@ -82,8 +83,7 @@ class Office(RuleBasedStateMachine):
             self.plugin.unload()
 
     def dn_of(self, place):
-        fixed = {"people": self.base, "outside": self.outside}
-        return fixed.get(place) or f"ou={place},{self.branches[place]}"
+        return {"people": self.base, "outside": self.outside, **self.branches}[place]
 
     def pick(self, choice):
         """One of the people, and the DN; None when there is nobody."""
@@ -135,11 +135,21 @@ class Office(RuleBasedStateMachine):
             self.people[new] = where
             self.server.rename(dn, f"uid={new}", self.dn_of(where))
 
-    @rule(branch=st.sampled_from(["paris", "lyon"]), is_outside=st.booleans())
-    def move_a_branch(self, branch, is_outside):
+    @rule(branch=st.sampled_from(["paris", "lyon"]), is_outside=st.booleans(), is_new_name=st.booleans())
+    def move_a_branch(self, branch, is_outside, is_new_name):
+        name = f"ou={branch}2" if is_new_name else f"ou={branch}"
         parent = self.outside if is_outside else self.base
-        self.server.rename(self.dn_of(branch), f"ou={branch}", parent)
-        self.branches[branch] = parent
+        if f"{name},{parent}" not in self.branches.values():
+            self.server.rename(self.branches[branch], name, parent)
+            self.branches[branch] = f"{name},{parent}"
+
+    @rule()
+    def exchange_two_branches(self):
+        paris, lyon = self.branches.values()
+        self.server.rename(paris, "ou=elsewhere", self.outside)
+        self.server.rename(lyon, *paris.split(",", 1))
+        self.server.rename(f"ou=elsewhere,{self.outside}", *lyon.split(",", 1))
+        self.branches = {"paris": lyon, "lyon": paris}
 
     @rule()
     def change_more_than_the_server_remembers(self):
@@ -154,13 +164,18 @@ class Office(RuleBasedStateMachine):
             self.server.stop()
         self.server.start()
 
-    @rule(cursor=st.sampled_from(["", "x", "syncrepl a b rid=000,csn=", "timestamp a b now"]), is_mine=st.booleans())
-    def spoil_the_cursor(self, cursor, is_mine):
-        if is_mine and self.follower.cursor:
-            way, directory, branches, _ = self.follower.cursor.split(" ", 3)
-            mark = "19991231235959.0Z" if way == "timestamp" else "rid=000,csn=19991231235959.000000Z#000000#000#000000"
-            cursor = f"{way} {directory} {branches} {mark}"
-        self.follower.cursor = cursor or None
+    @rule(choice=choices, cursor=st.sampled_from([None, "x", "syncrepl a b rid=000,csn=", "timestamp a b now"]))
+    def lose_the_cursor(self, choice, cursor):
+        self.delete(choice)
+        self.follower.cursor = cursor
+
+    @rule(choice=choices)
+    def put_the_cursor_far_back(self, choice):
+        self.delete(choice)
+        if self.follower.cursor:
+            *start, _ = self.follower.cursor.split(" ")
+            old = {"syncrepl": "rid=000,csn=19991231000000.000000Z#000000#000#000000", "timestamp": "19991231000000Z"}
+            self.follower.cursor = " ".join([*start, old[start[0]]])
 
     @rule()
     def fail_a_run_at_its_end(self):
@@ -168,8 +183,8 @@ class Office(RuleBasedStateMachine):
         self.follower.follow()
         self.follower.cursor, self.follower.rows = cursor, rows
 
-    @rule(choice=choices, where=places)
-    def change_while_everything_is_listed(self, choice, where):
+    @rule(choice=choices, where=places, is_outside=st.booleans())
+    def change_while_everything_is_listed(self, choice, where, is_outside):
         self.follower.cursor = None
         changes = self.plugin.changes(None)
         rows = iter(changes.rows)
@@ -177,6 +192,7 @@ class Office(RuleBasedStateMachine):
         self.edit(choice, "cn")
         self.delete(choice + 1)
         self.move(choice + 2, where, is_new_name=False)
+        self.move_a_branch("paris", is_outside, is_new_name=False)
         self.add("people", is_shown=True)
         told += rows
         self.follower.rows = {row[self.follower._unique]: dict(row) for row in told}

@@ -27,7 +27,7 @@ def office(tmp_path):
                 "reverse": {"sources": ["crm", "staff"]},
             },
             "plain": {"lookup": {"sources": ["crm"]}},
-            "other": {"tenant": OTHER, "reverse": {"sources": ["staff"]}},
+            "other": {"name": "default", "tenant": OTHER, "reverse": {"sources": ["staff"]}},
         },
         displays={"short": [{"title": "Name", "field": "name", "type": "name"}]},
     )
@@ -74,7 +74,8 @@ def test_a_profile_without_a_display_shows_what_its_first_source_searches_and_ma
 
 def test_a_profile_without_a_lookup_shows_nothing(office):
     principal, catalog = their(office)
-    assert catalog.columns(principal, "other") == ()
+    assert catalog.columns(principal, "default") == ()
+    assert [entry.tenant_uuid for entry in catalog.profile_sources(principal, "default")] == [str(OTHER)]
 
 
 @pytest.mark.parametrize("profile", ["none", "other", ""])

@@ -433,13 +433,13 @@ async def test_tenants_with_the_same_names_do_not_see_each_other(open_office, sy
     office = await open_office(
         {"name": "staff", "sync": sync},
         {"name": "staff", "tenant": OTHER, "backend": "theirs", "sync": sync},
-        more={"profiles": {"default": lookup, "other": {"tenant": OTHER, **lookup}}},
+        more={"profiles": {"default": lookup, "other": {"name": "default", "tenant": OTHER, **lookup}}},
         staff=Directory(rows=people("Ann Ours")),
         theirs=Directory(rows=people("Ann Theirs")),
     )
     await office.sync()
-    theirs = await office.lookup.find(Principal(tenant=str(OTHER)), "other", "ann")
+    theirs = await office.lookup.find(Principal(tenant=str(OTHER)), "default", "ann")
     assert (names(await find(office, "ann")), names(theirs)) == (["Ann Ours"], ["Ann Theirs"])
     assert (await find(office, "")).total == 1
     with pytest.raises(UnknownProfile):
-        await office.lookup.find(Principal(tenant=str(OTHER)), "default", "ann")
+        await office.lookup.find(Principal(tenant="nobody's"), "default", "ann")

@@ -546,19 +546,17 @@ async def test_tenants_with_the_same_names_do_not_see_each_other(open_office):
     office = await open_office(
         {"name": "staff", "live": False},
         theirs,
-        more={"profiles": {"default": reverse, "other": {"tenant": OTHER, **reverse}}},
+        more={"profiles": {"default": reverse, "other": {"name": "default", "tenant": OTHER, **reverse}}},
         staff=Directory(rows=TIERS[1:3]),
         theirs=Directory(rows=[ADA]),
     )
     await office.sync()
     assert name(await who(office)) == "Small block"
     other = Principal(tenant=str(OTHER))
-    assert name(await office.reverse.who(other, "other", ADAS)) == ADA["name"]
-    assert name(await office.reverse.who(other, "other", "+33199001299")) is None
+    assert name(await who(office, principal=other)) == ADA["name"]
+    assert name(await who(office, "+33199001299", other)) is None
     with pytest.raises(UnknownProfile):
-        await office.reverse.who(other, "default", ADAS)
-    with pytest.raises(UnknownProfile):
-        await office.reverse.who(NOBODY, "other", ADAS)
+        await who(office, principal=Principal(tenant="nobody's"))
 
 
 async def test_live_answers_of_two_tenants_are_not_mixed(open_office):
@@ -567,14 +565,14 @@ async def test_live_answers_of_two_tenants_are_not_mixed(open_office):
     office = await open_office(
         {"name": "staff", "sync": False},
         theirs,
-        more={"profiles": {"default": reverse, "other": {"tenant": OTHER, **reverse}}},
+        more={"profiles": {"default": reverse, "other": {"name": "default", "tenant": OTHER, **reverse}}},
         staff=Directory(rows=[ADA]),
         theirs=Directory(rows=[CYD]),
     )
     other = Principal(tenant=str(OTHER))
     for _ in range(2):
         assert name(await who(office)) == ADA["name"]
-        assert name(await office.reverse.who(other, "other", ADAS)) == "Cyd"
+        assert name(await who(office, principal=other)) == "Cyd"
 
 
 async def test_the_number_is_read_by_the_rules_of_the_profile(open_office):

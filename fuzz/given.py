@@ -12,8 +12,8 @@ from typing import Final
 
 from lookupd import MultiValue
 
-#: levels that values nest; more than a row may have
-DEEPEST: Final = 25
+#: levels that values nest: more than Python's own recursion survives
+DEEPEST: Final = 1500
 _OPENING: Final = "{[(<*"
 _CLOSING: Final = "]"
 
@@ -76,7 +76,7 @@ class _Open:
     def value(self) -> object:
         match self.kind:
             case "{":
-                keys = [key if _hashes(key) else str(key) for key in self.items[::2]]
+                keys = [key if _hashes(key) else type(key).__name__ for key in self.items[::2]]
                 return dict(zip(keys, [*self.items[1::2], None], strict=False))
             case "(":
                 return tuple(self.items)
@@ -113,7 +113,7 @@ def _plain(kind: str, rest: str) -> object:
 
 def _number(written: str) -> object:
     if written[:1] == "^":
-        return 1 << number(written[1:], 9999)
+        return 1 << number(written[1:], 19_999)
     for kind in (int, float):
         try:
             return kind(written)

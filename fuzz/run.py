@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,6 +67,7 @@ def main() -> int:
         return replay(options.replay)
     if find_spec("atheris") is None:
         parser.error("atheris is not installed (pip install 'lookupd[fuzz]')")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     return max([_shown(fuzz(name, options.seconds)) for name in names])
 
 

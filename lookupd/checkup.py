@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from lookupd.secret import without_secrets
 from lookupd.errors import LookupdError, PluginError
 from lookupd.principal import Principal
+from lookupd.secret import without_secrets
 from lookupd.setting import hint
 
 if TYPE_CHECKING:

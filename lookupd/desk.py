@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from lookupd.errors import PluginError
+from pydantic import ValidationError
+
+from lookupd.answers.store import Store
+from lookupd.answers.table import kept
+from lookupd.errors import LookupdError, reason_of
 from lookupd.index.reader import Reader
 from lookupd.live import Live
 from lookupd.loader import Loader
@@ -46,7 +50,11 @@ class Desk:
         sources.open()
         reader = await Reader.open(paths(config).index)
         stack.push_async_callback(reader.close)
-        live = Live(Memory(), lambda: datetime.now(UTC))
+        answers = Store(config.data / "answers.db", kept(sources), lambda: datetime.now(UTC))
+        stack.push_async_callback(answers.close)
+        memory = Memory(keep=answers.keep)
+        await answers.start(memory.learn)
+        live = Live(memory, lambda: datetime.now(UTC))
         stack.push_async_callback(live.close)
         desk = cls(loader=loader, sources=sources)
         args = ServiceArgs(
@@ -58,6 +66,7 @@ class Desk:
             broken_plugins=desk.broken,
             index=reader,
             live=live,
+            answers=answers,
             state=None,
         )
         for name in loader.names("service"):
@@ -76,8 +85,10 @@ class Desk:
             if inspect.isawaitable(loaded):
                 loaded = await loaded
         except Exception as error:
-            reason = str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-            logger.exception("%s %r does not load and is not used: %s", kind, name, reason)
+            reason = reason_of(error)
+            # What pydantic refused would stand in the traceback, and may be a secret.
+            trace = None if isinstance(error, LookupdError | ValidationError) else error
+            logger.exception("%s %r does not load and is not used: %s", kind, name, reason, exc_info=trace)
             self.broken[f"{kind} {name}"] = reason
             return None
         stack.push_async_callback(_unload, plugin, kind, name)

@@ -9,7 +9,8 @@ LookupdError
 |   |-- SourceTimeout        no reply within the deadline
 |   |-- SourceFailed         the back-end raised something of its own
 |   |-- SourceClosed         the source is not loaded
-|   |-- SourceBusy           all of its own threads are taken
+|   |-- SourceBusy           as many questions as it may have are on their way
+|   |-- SourceDown           it has not answered lately, so it is not asked
 |   `-- CursorExpired        changes since this cursor are no longer known: list everything
 |-- SyncError                a run did not change the index
 |   |-- SourceShrank         it would have removed too much: held
@@ -29,15 +30,31 @@ LookupdError
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import timedelta
 
 
 class LookupdError(Exception):
     """The root: a message has subject, fact and remedy."""
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a plugin failed, in one text: the kind of the error and what it says.
+
+    What pydantic refuses is told without the value itself, which may be a secret.
+    """
+    if isinstance(error, LookupdError):
+        return str(error)
+    if isinstance(error, ValidationError):
+        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+        told = ((".".join(map(str, mistake["loc"])), mistake["msg"]) for mistake in mistakes)
+        return "; ".join(f"{place}: {text}" if place else text for place, text in told)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class ConfigError(LookupdError):
@@ -81,8 +98,7 @@ class SourceFailed(SourceError):
     """A back-end raised something of its own; the original error is the cause."""
 
     def __init__(self, source: str, method: str, error: BaseException) -> None:
-        detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        super().__init__(f"source {source!r} failed in {method}: {detail}")
+        super().__init__(f"source {source!r} failed in {method}: {reason_of(error)}")
 
 
 class SourceClosed(SourceError):
@@ -93,10 +109,18 @@ class SourceClosed(SourceError):
 
 
 class SourceBusy(SourceError):
-    """Every thread of a source is taken by a question that has not come back."""
+    """As many questions as a source may have have not come back."""
 
     def __init__(self, source: str) -> None:
         super().__init__(f"source {source!r} has too many questions waiting for it (see live.threads)")
+
+
+class SourceDown(SourceError):
+    """A source has not answered lately, so it is not asked, for a while."""
+
+    def __init__(self, source: str, retry_in: timedelta) -> None:
+        seconds = max(1, -(-retry_in // timedelta(seconds=1)))
+        super().__init__(f"source {source!r} does not answer; it is asked again in {seconds} s")
 
 
 class CursorExpired(SourceError):

@@ -76,13 +76,10 @@ class Health:
             return True
         return False
 
-    def answered(self, latency: float) -> Change | None:
-        """A question was answered after so many seconds."""
-        if self._srtt is None:
-            self._srtt, self._rttvar = latency, latency / 2
-        else:
-            self._rttvar += BETA * (abs(latency - self._srtt) - self._rttvar)
-            self._srtt += ALPHA * (latency - self._srtt)
+    def answered(self, latency: float | None) -> Change | None:
+        """A question was answered after so many seconds; None for one that is no measure for others."""
+        if latency is not None:
+            self._learn(latency)
         was_closed = self.breaker is Breaker.CLOSED
         self.breaker, self._failures, self._openings = Breaker.CLOSED, 0, 0
         return None if was_closed else Change(is_well=True)
@@ -104,3 +101,10 @@ class Health:
         """A question was given up before anything could be learned: a probe may be made again."""
         if self.breaker is Breaker.PROBING:
             self.breaker = Breaker.OPEN
+
+    def _learn(self, latency: float) -> None:
+        if self._srtt is None:
+            self._srtt, self._rttvar = latency, latency / 2
+        else:
+            self._rttvar += BETA * (abs(latency - self._srtt) - self._rttvar)
+            self._srtt += ALPHA * (latency - self._srtt)

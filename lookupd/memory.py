@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from lookupd.contact import Contact
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
     from lookupd.principal import Principal
     from lookupd.source import Source
 
-#: answers kept in memory; the ones not used for longest go first
-CAPACITY = 100_000
+#: answers kept; the ones not used for longest go first
+CAPACITY = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,21 +36,30 @@ class Asked:
 
     source: str
     number: Number
-    #: tenant, user and token where the directory's answer depends on the caller, else None
-    caller: tuple[str | None, ...] | None
+    #: stands for tenant, user and token where the directory's answer depends on the caller; else empty
+    caller: str
 
 
 def asked(source: Source, number: Number, principal: Principal) -> Asked:
     """The key of a question: an answer made for one caller never serves another."""
-    caller = (principal.tenant, principal.user, principal.token) if source.depends_on_caller else None
-    return Asked(source.uuid, number, caller)
+    return Asked(source.uuid, number, _caller(principal) if source.depends_on_caller else "")
+
+
+def _caller(principal: Principal) -> str:
+    """Hashed, as it is written to disk, where no token may stand."""
+    whole = json.dumps([principal.tenant, principal.user, principal.token])
+    return blake2b(whole.encode(), digest_size=16).hexdigest()
 
 
 class Memory:
     """Remembered answers of this process."""
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self, capacity: int = CAPACITY, keep: Callable[[Asked, Remembered], None] = lambda *_: None
+    ) -> None:
+        """`keep` is told of each new answer, to keep it for longer than the process lives."""
         self._capacity = capacity
+        self._keep = keep
         self._answers: OrderedDict[Asked, Remembered] = OrderedDict()
 
     def get(self, question: Asked) -> Remembered | None:
@@ -59,7 +71,18 @@ class Memory:
 
     def put(self, question: Asked, contact: Contact | None, now: datetime) -> None:
         """A source said so at `now`."""
-        self._answers[question] = Remembered(contact=contact, at=now)
+        remembered = Remembered(contact=contact, at=now)
+        self._take(question, remembered)
+        self._keep(question, remembered)
+
+    def learn(self, question: Asked, remembered: Remembered) -> None:
+        """A source said so to another process, or before this one began."""
+        known = self._answers.get(question)
+        if known is None or known.at < remembered.at:
+            self._take(question, remembered)
+
+    def _take(self, question: Asked, remembered: Remembered) -> None:
+        self._answers[question] = remembered
         self._answers.move_to_end(question)
         if len(self._answers) > self._capacity:
             self._answers.popitem(last=False)

@@ -58,6 +58,9 @@ class QueryArgs(TypedDict, total=False):
     token: str
     user_uuid: str
     tenant_uuid: str
+    #: how long the caller waits for the answer from now on, in seconds; a back-end may hand it on as the
+    #: timeout of its own request, so that no thread of it works for nobody
+    deadline: float
 
 
 class BaseSourcePlugin(ABC):
@@ -179,6 +182,8 @@ class ServiceArgs(TypedDict):
     index: Any
     #: asks the sources now
     live: Any
+    #: keeps what they said
+    answers: Any
     #: what users own
     state: Any
 

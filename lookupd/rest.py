@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from lookupd.secret import MASK
 from lookupd.errors import (
     AuthError,
     LookupdError,
@@ -27,6 +26,7 @@ from lookupd.errors import (
     UnknownSource,
 )
 from lookupd.principal import Principal
+from lookupd.secret import MASK
 
 if TYPE_CHECKING:
     from lookupd.auth import Authenticator

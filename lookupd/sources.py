@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from lookupd.secret import masked
 from lookupd.contact import Shape
 from lookupd.errors import UnknownSource
+from lookupd.secret import masked
 from lookupd.source import Source
 
 if TYPE_CHECKING:

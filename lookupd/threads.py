@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,8 +32,16 @@ class Threads:
         self._waiting = waiting
         #: jobs that are not done yet: waiting or in hand
         self._open = 0
+        #: what somebody waits for, or has given up, of each job in hand
+        self._in_hand: list[asyncio.Future[Any]] = []
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
+
+    @property
+    def stuck(self) -> int:
+        """How many threads work on something that nobody waits for any more."""
+        with self._lock:
+            return sum(done.cancelled() for done in self._in_hand)
 
     async def run(self, function: Callable[[], T]) -> T:
         """Its result, or its exception. A caller that stops waiting does not stop the function.
@@ -46,12 +54,17 @@ class Threads:
         def job() -> None:
             if done.cancelled():
                 return
+            with self._lock:
+                self._in_hand.append(done)
             try:
                 result = function()
             except BaseException as error:  # noqa: BLE001 - handed to the one who awaits, whatever it is
                 _tell(loop, done, done.set_exception, _carriable(error))
             else:
                 _tell(loop, done, done.set_result, result)
+            finally:
+                with self._lock:
+                    self._in_hand.remove(done)
 
         self._put(job)
         return await done

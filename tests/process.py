@@ -91,7 +91,8 @@ class RunningProcess:
         self._command = command
         self._environment = {key: value for key, value in os.environ.items() if key != "LOOKUPD_CONFIG"}
         if path:  # folders with more plugins; stevedore's cache must not remember them
-            self._environment["PYTHONPATH"] = os.pathsep.join(map(str, path))
+            known = self._environment.get("PYTHONPATH", "").split(os.pathsep)
+            self._environment["PYTHONPATH"] = os.pathsep.join([*map(str, path), *filter(None, known)])
             self._environment["XDG_CACHE_HOME"] = str(path[0] / ".cache")
         self._lines: list[str] = []
         self._news = threading.Condition()

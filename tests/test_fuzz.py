@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 #: inputs for each target; syncing one takes milliseconds
 INPUTS = dict.fromkeys(target.names(), 300) | {"sync": 100}
 #: seconds after which a target hangs
-PATIENCE = 20
+PATIENCE = 10
 
 SEEDS = [(name, file) for name in target.names() for file in target.seeds(name)]
 

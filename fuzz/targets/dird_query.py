@@ -31,7 +31,7 @@ def run(data: bytes) -> None:
         except Refused as refused:
             check(refused.body, refused.status)
         else:
-            assert natural is None or 0 <= natural < 10**9
+            assert natural is None or (0 <= natural < 10**9 and required.isascii())
             check({"term": required}, 200)
             for error in (
                 UnknownProfile(required),

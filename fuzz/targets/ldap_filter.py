@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import ldap
+
 from fuzz import given, strict
 from fuzz.strict import Group, Item
-from lookupd.backends.ldap.filter import Filters
+from lookupd.backends.ldap.filter import BRANCHES, NOTHING, Filters, all_of, at_least
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,8 @@ _CUSTOM: Final = (
     "(|(cn=*%Q*%Q*)(!(description=%Q*)))",
     "(telephoneNumber=%Q)",
 )
+#: a server that does not exist
+_NOBODY: Final = ldap.initialize("ldapi://%2Fno-such-socket")
 _COLUMNS: Final = (("cn", "mail"), ("telephoneNumber",), ())
 
 
@@ -42,7 +46,8 @@ def run(data: bytes) -> None:
     _compare(filters.ids([one, other]), filters.ids([_MARK + "0", _MARK + "1"]), [one, other])
     binary = one.encode()
     _compare(filters.ids([binary, other]), filters.ids([_MARK + "0", _MARK + "1"]), [binary, other])
-    strict.ldap_filter(filters.everything())
+    _compare(at_least("whenChanged", one), at_least("whenChanged", _MARK), [one])
+    strict.ldap_filter(all_of([filters.everything(), BRANCHES, NOTHING]))
 
 
 def _compare(made: str | None, model: str | None, asked: Sequence[str | bytes]) -> None:
@@ -54,6 +59,16 @@ def _compare(made: str | None, model: str | None, asked: Sequence[str | bytes]) 
     texts = [text if isinstance(text, bytes) else text.encode() for text in asked]
     should_be = _filled(strict.ldap_filter(model), texts)
     assert found == should_be, made
+    _check_sent(made)
+
+
+def _check_sent(written: str) -> None:
+    """That libldap takes a filter too: it takes it apart before it finds that nobody is there."""
+    try:
+        _NOBODY.search_ext("", ldap.SCOPE_BASE, written)
+    except ldap.SERVER_DOWN:
+        return
+    raise AssertionError("somebody answered where nobody is")
 
 
 def _filled(model: Group | Item, texts: Sequence[bytes]) -> Group | Item:

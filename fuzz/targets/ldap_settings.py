@@ -31,6 +31,8 @@ def run(data: bytes) -> None:
         assert _PASSWORD not in str(error) or _PASSWORD in given.text(data)
         return
     assert _PASSWORD not in repr(settings) or _PASSWORD in given.text(data)
+    for own in filter(None, (settings.ldap_custom_filter, settings.ldap_list_filter)):
+        assert _is_one(own), own
     _check_custom(settings.ldap_custom_filter)
 
 
@@ -45,6 +47,14 @@ def _check_custom(custom: str | None) -> None:
     except (AssertionError, UnicodeEncodeError):  # the brackets fit, but something in them is not a filter
         return
     assert _bones(harmful) == _bones(harmless), custom
+
+
+def _is_one(written: str) -> bool:
+    """Whether all brackets are pairs, and the first one's other is the last one."""
+    bones = _bones(written)
+    while "()" in bones[1:-1]:
+        bones = bones[0] + bones[1:-1].replace("()", "") + bones[-1]
+    return bones == "()" and written.startswith("(") and written.endswith(")")
 
 
 def _bones(written: str) -> str:

@@ -43,8 +43,8 @@ class ShapeTarget:
             except RowRefused:
                 return
         prints = {_SHAPE.fingerprint(row) for row in checked}
-        bodies = {_SHAPE.contact(row, "-").body for row in checked}
-        assert len(prints) >= len(bodies), checked
+        contacts = {_SHAPE.contact(row, "-") for row in checked}
+        assert len(prints) >= len(contacts), checked
 
     def check(self, row: object) -> None:
         """What holds for one row."""

@@ -5,6 +5,8 @@ Input: a template; then the fields, as lines of `given.values`.
 
 from __future__ import annotations
 
+from string import Formatter
+
 from fuzz import given
 from fuzz.index import shape
 from lookupd.contact import RowRefused
@@ -25,6 +27,7 @@ def run(data: bytes) -> None:
         fields = _SHAPE.checked(given.row(rest))
     except RowRefused:
         return
+    assert not any(spec or conversion for _, _, spec, conversion in Formatter().parse(template.text))
     filled = template.fill(fields)
     assert filled is None or (filled and filled == filled.strip())
     for column, value in fields.items():

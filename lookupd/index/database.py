@@ -26,8 +26,8 @@ VERSION = 2
 PATIENCE = 300.0
 #: how long a locked file is waited for when it is opened, in seconds
 OPENING = 10.0
-#: the kinds of errors by which SQLite says that a file is damaged
-DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+#: the kinds of errors that a damaged file gives; we break no constraints, but words that lost their order do
+DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CONSTRAINT})
 #: what every reading connection is set to
 READING = ("PRAGMA query_only = ON", "PRAGMA mmap_size = 1073741824")
 
@@ -140,7 +140,7 @@ def _damage(path: Path) -> str | None:
     try:
         with closing(connect_writer(path)) as connection:
             said: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            connection.execute("INSERT INTO search (search) VALUES ('integrity-check')")
+            connection.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
     except sqlite3.Error as error:
         return str(error) if _kind(error) in DAMAGE else None
     return None if said == "ok" else said

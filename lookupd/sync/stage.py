@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from lookupd.secret import masked
 from lookupd.contact import anonymous_uid, twin_uid
 from lookupd.errors import SyncError
 from lookupd.index import database
 from lookupd.index.reader import Synced, synced
+from lookupd.secret import masked
 from lookupd.sql import statements
 from lookupd.sync.plan import Plan
 

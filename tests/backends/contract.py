@@ -16,7 +16,8 @@ it the fixtures that are declared below:
             return [Known(uid="1", text="Ann", numbers={"phone": "101", "mobile": "0612345678"}), ...]
 
 Methods may be `def` or `async def`, and `list_all` may be any kind of iterable; pytest-asyncio runs the tests
-in its mode `auto`. Tests about unique ids and pulls are for back-ends that have `list` and `list_all`.
+in its mode `auto`. Tests about unique ids and pulls are for back-ends that have `list` and `list_all`; those
+about changes are left out for one that has no `changes`.
 """
 
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
@@ -25,7 +26,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lookupd import Row, SourceError
+from lookupd import Changes, CursorExpired, ReportsChanges, Row, SourceError
 
 UNKNOWN_NUMBER = "+99900000000"
 UNKNOWN_TEXT = "nobody-is-called-so"
@@ -53,8 +54,20 @@ async def settled(value):
 
 async def pulled(plugin) -> list[Row]:
     """All rows of `list_all`."""
-    rows = await settled(plugin.list_all())
+    return await read(await settled(plugin.list_all()))
+
+
+async def read(rows) -> list[Row]:
+    """All of some rows, whatever kind of iterable they are."""
     return [row async for row in rows] if isinstance(rows, AsyncIterable) else list(rows)
+
+
+async def told(plugin, cursor: str | None) -> tuple[list[Row], list[str], str]:
+    """The rows of `changes`, the ids that are gone, and the next cursor, read in this order."""
+    changes = await settled(plugin.changes(cursor))
+    assert isinstance(changes, Changes)
+    rows, gone = await read(changes.rows), list(changes.gone)
+    return rows, gone, changes.cursor() if callable(changes.cursor) else changes.cursor
 
 
 class BackendContract:
@@ -152,6 +165,40 @@ class BackendContract:
         for person in known:
             (asked,) = await settled(plugin.list([person.uid], NO_ARGS))
             assert dict(asked) == rows[person.uid]
+
+    @pytest.fixture
+    def reporting(self, plugin):
+        """The plugin, where it reports changes."""
+        if not isinstance(plugin, ReportsChanges):
+            pytest.skip("it reports no changes")
+        return plugin
+
+    async def test_a_series_of_changes_begins_with_every_row(self, reporting, unique_column):
+        rows, gone, _ = await told(reporting, None)
+        listed = {row[unique_column]: dict(row) for row in await pulled(reporting)}
+        assert {row[unique_column]: dict(row) for row in rows} == listed
+        assert len(rows) == len(listed)
+        assert gone == []
+
+    async def test_an_unchanged_directory_has_no_changes(self, reporting):
+        _, _, cursor = await told(reporting, None)
+        for _ in range(2):
+            rows, gone, cursor = await told(reporting, cursor)
+            assert (rows, gone) == ([], [])
+            assert cursor
+
+    async def test_an_unreachable_directory_is_an_error_not_an_absence_of_changes(self, reporting, outage):
+        _, _, cursor = await told(reporting, None)
+        with outage():
+            for known in (cursor, None):
+                with pytest.raises(SourceError) as caught:
+                    await told(reporting, known)
+                assert not isinstance(caught.value, CursorExpired)
+        await told(reporting, cursor)
+
+    async def test_a_cursor_of_something_else_has_expired(self, reporting):
+        with pytest.raises(CursorExpired):
+            await told(reporting, "a cursor of something else")
 
     async def test_empty_values_are_none(self, plugin, known, unique_column):
         rows = {row[unique_column]: row for row in await pulled(plugin)}

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from lookupd.sync.plan import Plan
 
 FRANCE = NumberRules(region="FR")
+#: longest wait for anything, in seconds; no test takes that long unless it fails
+DEADLINE = 10.0
 #: what a source's part of the index consists of
 PART = ("contact", "number", "search_data", "search_idx")
 
@@ -45,7 +47,8 @@ class Ground:
         if source.state is not State.LOADED:
             await source.open()
             self.sources.append(source)
-        return await Run(source, source.settings.sync, self.paths, **more).run(accept_loss=accept_loss)
+        async with asyncio.timeout(DEADLINE):
+            return await Run(source, source.settings.sync, self.paths, **more).run(accept_loss=accept_loss)
 
     async def hold(self, *rows: dict[str, Any], **settings: Any) -> Source:
         """A source on a directory with these rows, synced."""
@@ -225,10 +228,10 @@ def people(count: int, start: int = 0) -> list[dict[str, Any]]:
 
 async def until(claim: Callable[[], object], what: str = "it") -> None:
     """Return as soon as a claim holds; fail the test when it does not in time."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + DEADLINE
     while not claim():
         if time.monotonic() > end:
-            raise AssertionError(f"{what} did not happen within 10 s")
+            raise AssertionError(f"{what} did not happen within {DEADLINE:.0f} s")
         await asyncio.sleep(0.002)
 
 

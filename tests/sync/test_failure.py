@@ -144,6 +144,31 @@ async def test_a_run_that_is_late_is_noted_after_its_thread_is_done(ground, slow
     assert ground.part()["contact"] == []
 
 
+async def test_a_run_that_is_given_up_does_not_end_a_long_write_first(ground):
+    backend = FakeBackend(Directory(rows=people(300)))
+    source = source_with(backend)
+    await ground.sync(source)
+    backend._directory.rows = [*people(300), EVE]
+    years = "SELECT count(*) FROM contact a, contact b, contact c, contact d, contact e"
+    ground.rows(f"CREATE TRIGGER slow AFTER INSERT ON contact BEGIN {years}; END")
+    run = asyncio.create_task(ground.sync(source))
+    await until(lambda: is_being_written(ground.paths.index))
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(run, 10)
+    assert len(ground.names()) == 300
+    ground.check()
+
+
+def is_being_written(index):
+    with closing(sqlite3.connect(index, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
 #: how the index may refuse each step of writing
 REFUSALS = [
     "BEFORE DELETE ON number",
@@ -270,6 +295,25 @@ async def test_damage_elsewhere_does_not_cost_the_index(ground):
     await ground.hold(ADA)
     assert not database.replace_if_damaged(ground.paths.index, error)
     assert ground.names() == [ADA["name"]]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    ["DELETE FROM search_data WHERE id = 10", "UPDATE search_data SET block = x'00' WHERE id = 10"],
+)
+async def test_words_that_do_not_fit_together_are_damage(ground, source, directory, spoil):
+    ground.rows(spoil)
+    directory.rows = [EVE]
+    with pytest.raises(IndexDamaged):
+        await ground.sync(source)
+    assert (await ground.sync(source)).added == 1
+    ground.check()
+
+
+async def test_an_error_of_another_kind_is_no_sign_of_damage(ground):
+    await ground.hold(ADA)
+    damage(ground, "contact")
+    assert not database.replace_if_damaged(ground.paths.index, sqlite3.OperationalError("locked"))
 
 
 async def test_an_index_whose_damage_cannot_be_looked_at_now_is_kept(ground):

@@ -103,6 +103,7 @@ async def test_jitter_puts_a_run_off_by_no_more_than_itself(ground, directory, w
     )
     async with scheduled(ground, exact, source) as schedule:
         spread = next_run(schedule, source) - next_run(schedule, exact)
+        assert schedule._scheduler.get_job(source.uuid).trigger.jitter == 600
     assert -timedelta(seconds=1) < spread < timedelta(minutes=10, seconds=1)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from lookupd.backends.ldap.connection import Query
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 #: the server finds what changed by it, as far as the login may see it
 _ATTRIBUTE = "entryCSN"
+# Change sequence numbers, one for each server that takes changes. What OpenLDAP cannot read it takes for no
+# cookie at all, and tells everything, but not who is gone.
+_CSN = r"\d{14}\.\d{6}Z#[0-9a-f]{6}#[0-9a-f]{3}#[0-9a-f]{6}"
+_COOKIE = re.compile(rf"rid=\d+,(sid=[0-9a-f]+,)?csn={_CSN}(;{_CSN})*")
 
 
 class Syncrepl:
@@ -42,7 +47,7 @@ class Syncrepl:
         nothing = Query(filter=NOTHING, attributes=["1.1"], dn=self._pull.settings.ldap_base_dn)
         replies = self._pull.connection.refresh(nothing)
         self._mark = next((reply.cookie for reply in replies if isinstance(reply, Done)), None) or ""
-        return "csn=" in self._mark
+        return _COOKIE.fullmatch(self._mark) is not None
 
     def everything(self, told: Told) -> Iterator[Row]:
         """All rows."""
@@ -52,6 +57,8 @@ class Syncrepl:
     def since(self, mark: str, told: Told) -> Iterator[Row]:
         """What changed, in the server's order: what went and came back is there."""
         pull = self._pull
+        if not _COOKIE.fullmatch(mark):
+            raise pull.expired("the cursor holds no cookie of OpenLDAP")
         told.mark, told.is_quiet = mark, True
         for reply in pull.connection.refresh(pull.query, mark):
             match reply:

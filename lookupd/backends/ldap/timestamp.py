@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -60,11 +61,12 @@ class Timestamp:
         return all_of([self._pull.query.filter, at_least(self._attribute, _write(moment))])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
     """Runs from before the first entry is read."""
 
-    def __init__(self) -> None:
-        self._now, self._begun = datetime.now(UTC), time.monotonic()
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    begun: float = field(default_factory=time.monotonic)
 
     def start(self, latest: datetime) -> datetime:
         """A time of the server's clock not after the start, given the latest change that was read since.
@@ -72,8 +74,8 @@ class Clock:
         That change was not after now, and how much passed since the start is the same on all clocks. A time
         to come, which a wrong clock once wrote, does not count: all changes until then would be missed.
         """
-        passed = timedelta(seconds=time.monotonic() - self._begun)
-        return min(latest, self._now) - passed
+        passed = timedelta(seconds=time.monotonic() - self.begun)
+        return min(latest, self.now) - passed
 
 
 def _write(moment: datetime) -> str:

@@ -126,7 +126,7 @@ def _several(items: list[object]) -> MultiValue:
     """What a back-end could make of these, though its first value should be a text, and all others too."""
     try:
         return MultiValue(items or [""])  # type: ignore[arg-type]
-    except RuntimeError:
+    except (RuntimeError, ValueError):
         return MultiValue([""])
 
 

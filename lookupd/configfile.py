@@ -46,10 +46,14 @@ class _Loader(yaml.SafeLoader):
     @override
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError):  # so PyYAML fails at what is not of its tag
             problem = "a number or date that cannot be (a text that looks like one needs quotes)"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+        if isinstance(value, str) and any("\ud800" <= char <= "\udfff" for char in value):
+            problem = "half a character (an escape from \\ud800 to \\udfff)"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+        return value
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -169,7 +169,7 @@ def twin_uid(uid: str, fingerprint: int) -> str:
 
 def _column(column: object) -> str:
     if not isinstance(column, str):
-        raise RowRefused(f"a column's name must be a text, not {column!r}")
+        raise RowRefused(f"a column's name must be a text, not {type(column).__name__}")
     return _storable(column)
 
 
@@ -178,7 +178,7 @@ def _value(column: str, value: object, depth: int = 0) -> object:  # noqa: PLR09
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, MultiValue):
-        return _several(value, depth)
+        return _several(column, value, depth)
     if isinstance(value, str):
         return _filled(value)
     if isinstance(value, int | float):
@@ -198,9 +198,9 @@ def _value(column: str, value: object, depth: int = 0) -> object:  # noqa: PLR09
     return _filled(_said(column, value))
 
 
-def _several(value: MultiValue, depth: int) -> object:
+def _several(column: str, value: MultiValue, depth: int) -> object:
     """The values that are not empty; further down, where nobody would look for more, as a list."""
-    filled = [text for text in map(_filled, value.all) if text is not None]
+    filled = [text for text in (_filled(_said(column, one)) for one in value.all) if text is not None]
     if depth:
         return filled
     return MultiValue(filled) if filled else None
@@ -229,6 +229,8 @@ def _said(column: str, value: object) -> str:
 
 
 def _storable(text: str) -> str:
+    """What SQLite can hold: no half characters, and no NUL, at which its functions end a text."""
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 

@@ -73,7 +73,7 @@ def resolve(tree: object, at: Keys, folder: Path) -> Iterator[tuple[Keys, str]]:
 def _read(way: object, where: object, folder: Path) -> str:
     """What stands in a file or in the environment. Raises ValueError, saying why, when it cannot be read."""
     if way not in {"file", "env"} or not isinstance(where, str) or not where:
-        problem = f"{way!r} must have a text" if way in {"file", "env"} else f"unknown key {way!r}"
+        problem = f"{way!r} must have a text" if way in {"file", "env"} else "it has another key"
         raise ValueError(f"{problem} (a secret is a text, {{file: PATH}} or {{env: NAME}})")
     if way == "env":
         if where not in os.environ:

@@ -343,7 +343,7 @@ def test_a_secret_may_stand_in_the_environment(write, monkeypatch):
         ("{file: []}", "'file' must have a text (a secret is a text, {file: PATH} or {env: NAME})"),
         ("{env: LOOKUPD_TEST_NONE}", "the environment has no LOOKUPD_TEST_NONE"),
         ("{env: 5}", "'env' must have a text (a secret is a text, {file: PATH} or {env: NAME})"),
-        ("{fiel: x}", "unknown key 'fiel' (a secret is a text, {file: PATH} or {env: NAME})"),
+        ("{fiel: x}", "it has another key (a secret is a text, {file: PATH} or {env: NAME})"),
     ],
 )
 def test_a_secret_that_cannot_be_read_is_a_mistake(mistakes, tmp_path, written, said):

@@ -150,7 +150,7 @@ def test_a_cell_that_holds_itself_is_refused():
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({1: "x"}, "a column's name must be a text, not 1"),
+        ({1: "x"}, "a column's name must be a text, not int"),
         ({None: "x"}, "a column's name must be a text, not None"),
         (["x"], "a row must be a mapping of columns, not list"),
         (None, "a row must be a mapping of columns, not NoneType"),

@@ -24,7 +24,7 @@ from lookupd.errors import (
 )
 from lookupd.loader import Loader
 from lookupd.number import Number
-from lookupd.source import Source, State
+from lookupd.source import ROOM, Source, State
 from tests.fakes import ADA, BOB, NOBODY, Directory, FakeLoader, config_of, source_of, until
 
 ADAS = Number(key="+33199001234")
@@ -232,7 +232,7 @@ async def test_too_many_waiting_questions_are_refused_at_once(open_source, stuck
     source = await open_source(Doing(lambda: begun.set() or stuck()), live={"threads": 1})
     waiting = [asyncio.create_task(ask_search(source))]
     await until(begun.is_set)
-    waiting += [asyncio.create_task(ask_search(source)) for _ in range(64)]
+    waiting += [asyncio.create_task(ask_search(source)) for _ in range(ROOM - 1)]
     with pytest.raises(SourceBusy, match=r"'fake' has too many questions .*live\.threads"):
         await asyncio.create_task(ask_search(source))
     assert not any(question.done() for question in waiting)
@@ -406,7 +406,9 @@ async def test_a_plugin_is_told_who_asks(open_source):
             return []
 
     await ask_search(await open_source(Curious()))
-    assert told == [{"tenant_uuid": NOBODY.tenant, "token_infos": {"tenant_uuid": NOBODY.tenant}}]
+    [args] = told
+    assert args.pop("deadline") > 0
+    assert args == {"tenant_uuid": NOBODY.tenant, "token_infos": {"tenant_uuid": NOBODY.tenant}}
 
 
 @pytest.mark.parametrize("written", ["+33199001234", "+33 1 99 00 12 34", "0199001234", "01.99.00.12.34"])

@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 APPLICATION_ID = 0x6C6B7064
 #: format of the file: another one is set aside, and everything pulled again
 VERSION = 2
-#: how long a writer waits for another, in seconds
-PATIENCE = 300.0
 #: how long a locked file is waited for when it is opened, in seconds
 OPENING = 10.0
 #: the kinds of errors that a damaged file gives; we break no constraints, but words that lost their order do
@@ -64,29 +62,6 @@ def replace_if_damaged(path: Path, error: sqlite3.Error) -> bool:
             _set_aside(path, problem)
             _create(path)
     return problem is not None
-
-
-def connect_writer(path: Path) -> sqlite3.Connection:
-    """A connection for the one that writes; may be used from one thread at a time."""
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA temp_store = MEMORY")
-    return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection, kind: str = "") -> Iterator[None]:
-    """All of it or nothing of it."""
-    connection.execute(f"BEGIN {kind}")
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
@@ -138,7 +113,7 @@ def _kind(error: sqlite3.Error) -> int:
 def _damage(path: Path) -> str | None:
     """What is damaged in an index that can be opened, or None."""
     try:
-        with closing(connect_writer(path)) as connection:
+        with closing(sqlite3.connect(path, timeout=OPENING, isolation_level=None)) as connection:
             said: str = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             connection.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
     except sqlite3.Error as error:

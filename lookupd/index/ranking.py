@@ -36,7 +36,7 @@ def match_expression(term: str) -> str | None:
     if digits is None:
         return fold.match_expression(term)
     words = " AND ".join(f'"{spellings[0]}"' for spellings in fold.query_words(term))
-    return f'"{digits}"* OR ({words})'
+    return f'"{digits}"* OR ({words})' if words else f'"{digits}"*'
 
 
 def closeness(terms: str, words: Sequence[Sequence[str]]) -> int:

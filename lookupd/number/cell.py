@@ -65,7 +65,8 @@ def _parse_slashed(parts: list[str], whole: Number | None, rules: NumberRules) -
     while ends > 1 and _OTHER_END.fullmatch(parts[ends - 1]):
         ends -= 1
     first = parse("/".join(parts[:ends]), rules)
-    if ends < len(parts) and first is not None and first.is_international:
+    has_ends = ends < len(parts) and first is not None and first.is_international and not first.is_block
+    if has_ends and first is not None:
         yield first
         yield from (Number(key=first.key[: -len(end)] + end) for end in parts[ends:])
     elif whole is not None and whole.is_international and min(map(len, parts)) < _SHORTEST_OUTSIDE:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from lookupd import configfile, log
 from lookupd.errors import LookupdError
-from lookupd.index import database
+from lookupd.index import database, writer
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.sql import statements
@@ -57,13 +57,13 @@ async def serve(config: Config) -> None:
 
 def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
     """Remove contacts of sources that have not been synced for a while, and are not configured to be."""
-    connection = database.connect_writer(index)
+    connection = writer.connect(index)
     try:
         configured = json.dumps([source.uuid for source in config.sources if source.sync is not None])
         oldest = (now - KEEP_ABANDONED).timestamp()
         for id_, name in connection.execute(_SQL["abandoned"], (configured, oldest)).fetchall():
             logger.warning("source %r is no longer configured to be synced: its contacts are removed", name)
-            with database.transaction(connection, "IMMEDIATE"):
+            with writer.transaction(connection, "IMMEDIATE"):
                 for statement in _ABANDON:
                     connection.execute(_SQL[statement], {"source_id": id_})
     finally:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lookupd.config import SyncSettings
-    from lookupd.plugins import Changes
     from lookupd.source import Batch, Source
     from lookupd.sync.plan import Plan
 
@@ -194,14 +193,15 @@ class Run:
         changes = await self._source.changes(None)
         await self._take(self._source.changed(changes), stage.add)
         await self._thread.run(stage.find_gone)
-        self._pulled.cursor = _cursor(changes)
+        self._pulled.cursor = await self._source.cursor(changes)
 
     async def _pull_changes(self, stage: Stage, cursor: str) -> None:
         self._pulled.is_full = False
         changes = await self._source.changes(cursor)
         await self._take(self._source.changed(changes), stage.update)
-        await self._thread.run(partial(stage.remove, list(changes.gone)))
-        self._pulled.cursor = _cursor(changes)
+        async for uids in self._source.gone(changes):
+            await self._thread.run(partial(stage.remove, uids))
+        self._pulled.cursor = await self._source.cursor(changes)
 
     async def _take(
         self, batches: AsyncIterator[Batch], take: Callable[[list[dict[str, object]]], None]
@@ -242,10 +242,6 @@ class Run:
         if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, LookupdError):
             return SyncError(f"source {self._source.name!r}: the index could not be written: {error}")
         return error
-
-
-def _cursor(changes: Changes) -> str | None:
-    return (changes.cursor() if callable(changes.cursor) else changes.cursor) or None
 
 
 @contextmanager

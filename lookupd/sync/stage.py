@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from lookupd.contact import anonymous_uid, twin_uid
 from lookupd.errors import SyncError
-from lookupd.index import database
+from lookupd.index import database, writer
 from lookupd.index.reader import Synced, synced
 from lookupd.secret import masked
 from lookupd.sql import statements
@@ -106,7 +106,7 @@ class Stage:
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / f"{shape.source.uuid}.db"
         file.unlink(missing_ok=True)
-        connection = database.connect_writer(index)
+        connection = writer.connect(index)
         try:
             connection.execute("ATTACH ? AS staging", (str(file),))
             connection.execute("PRAGMA staging.journal_mode = OFF")
@@ -130,7 +130,7 @@ class Stage:
     def add(self, rows: Sequence[dict[str, object]]) -> None:
         """Take in some checked rows of a pull of everything; only those that differ become contacts."""
         named = self._named(rows)
-        with database.transaction(self._index):
+        with writer.transaction(self._index):
             self._index.executemany(
                 _SQL["see"], [(uid, fingerprint) for uid, (fingerprint, _) in named.items()]
             )
@@ -139,26 +139,26 @@ class Stage:
     def update(self, rows: Sequence[dict[str, object]]) -> None:
         """Take in some checked rows of a pull of changes; of several with one id the last is true."""
         named = self._latest(rows)
-        with database.transaction(self._index):
+        with writer.transaction(self._index):
             self._index.executemany(_SQL["take_back"], [(uid,) for uid in named])
             self._change(named)
 
     def remove(self, uids: Sequence[str]) -> None:
         """These contacts are gone, the directory says after all its changes."""
-        with database.transaction(self._index):
+        with writer.transaction(self._index):
             self._index.executemany(_SQL["take_back"], [(uid,) for uid in uids])
             self._index.executemany(_SQL["go"], [{"source_id": self.synced.id, "uid": uid} for uid in uids])
 
     def clear(self) -> None:
         """Forget all that was taken in."""
         self.nameless = self.twins = 0
-        with database.transaction(self._index):
+        with writer.transaction(self._index):
             for name in _CLEAR:
                 self._index.execute(_SQL[name])
 
     def find_gone(self) -> None:
         """Everything was pulled: whatever was not seen is gone."""
-        with database.transaction(self._index):
+        with writer.transaction(self._index):
             self._index.execute(_SQL["find_gone"], {"source_id": self.synced.id})
 
     def plan(self) -> Plan:
@@ -181,12 +181,12 @@ class Stage:
 
     def keep(self, uids: Iterable[str]) -> None:
         """These are not gone after all."""
-        with database.transaction(self._index):
+        with writer.transaction(self._index):
             self._index.executemany(_SQL["keep"], [(uid,) for uid in uids])
 
     def apply(self, plan: Plan, end: End) -> None:
         """Change the source's part and note the run, in one transaction, or raise and change nothing."""
-        with database.transaction(self._index, "IMMEDIATE"):
+        with writer.transaction(self._index, "IMMEDIATE"):
             if self._path.stat().st_ino != self._inode:
                 raise SyncError(f"{self._path}: was replaced during the run; it is filled by the next one")
             if plan.is_change:
@@ -212,7 +212,7 @@ class Stage:
 
     def fail(self, end: End, plan: Plan | None = None) -> None:
         """Note a run that changed nothing: it failed, or with a plan it is held."""
-        with database.transaction(self._index, "IMMEDIATE"):
+        with writer.transaction(self._index, "IMMEDIATE"):
             if plan is not None:
                 self._index.execute(_SQL["hold"], {"source_id": self.synced.id, "held": end.error})
             self._note(end, plan)

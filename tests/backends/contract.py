@@ -194,7 +194,7 @@ class BackendContract:
                 with pytest.raises(SourceError) as caught:
                     await told(reporting, known)
                 assert not isinstance(caught.value, CursorExpired)
-        await told(reporting, cursor)
+        await told(reporting, None)
 
     async def test_a_cursor_of_something_else_has_expired(self, reporting):
         with pytest.raises(CursorExpired):

@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from lookupd.errors import DataError
-from lookupd.index import database
+from lookupd.index import database, writer
 
 
 @pytest.fixture
@@ -115,8 +115,8 @@ def test_a_locked_index_is_told_and_never_set_aside(path):
 def test_the_log_of_a_lost_file_is_not_played_into_a_new_index(path, name):
     database.prepare(path)
     lost = path.with_name(name)
-    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
-        writer.execute("INSERT INTO source (uuid, name) VALUES ('u', 'ghost')")
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("INSERT INTO source (uuid, name) VALUES ('u', 'ghost')")
         log = path.with_name("index.db-wal").read_bytes()
     path.unlink()
     lost.with_name(f"{name}-wal").write_bytes(log)
@@ -169,29 +169,29 @@ def test_a_reading_connection_cannot_write(path):
 
 def test_a_transaction_is_all_or_nothing(path):
     database.prepare(path)
-    with closing(database.connect_writer(path)) as writer:
-        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"), database.transaction(writer):
-            writer.executemany("INSERT INTO source (uuid, name) VALUES (?, 'half')", ["u", "u"])
-        with database.transaction(writer, "IMMEDIATE"):
-            writer.execute("INSERT INTO source (uuid, name) VALUES ('v', 'whole')")
+    with closing(writer.connect(path)) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"), writer.transaction(connection):
+            connection.executemany("INSERT INTO source (uuid, name) VALUES (?, 'half')", ["u", "u"])
+        with writer.transaction(connection, "IMMEDIATE"):
+            connection.execute("INSERT INTO source (uuid, name) VALUES ('v', 'whole')")
     assert sources(path) == [("whole",)]
 
 
 def test_a_transaction_that_cannot_be_committed_is_over(path):
     database.prepare(path)
-    with closing(database.connect_writer(path)) as writer:
-        writer.execute("PRAGMA foreign_keys = ON")
-        writer.execute("CREATE TABLE child (of INTEGER REFERENCES source DEFERRABLE INITIALLY DEFERRED)")
-        with pytest.raises(sqlite3.IntegrityError), database.transaction(writer):
-            writer.execute("INSERT INTO child VALUES (7)")
-        with database.transaction(writer):
-            assert writer.execute("SELECT count(*) FROM child").fetchone() == (0,)
+    with closing(writer.connect(path)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("CREATE TABLE child (of INTEGER REFERENCES source DEFERRABLE INITIALLY DEFERRED)")
+        with pytest.raises(sqlite3.IntegrityError), writer.transaction(connection):
+            connection.execute("INSERT INTO child VALUES (7)")
+        with writer.transaction(connection):
+            assert connection.execute("SELECT count(*) FROM child").fetchone() == (0,)
 
 
 def test_a_transaction_that_the_database_itself_took_back_is_over(path):
     database.prepare(path)
     execute(path, "CREATE TRIGGER refuse BEFORE INSERT ON source BEGIN SELECT RAISE(ROLLBACK, 'no'); END")
-    with closing(database.connect_writer(path)) as writer:
-        with pytest.raises(sqlite3.IntegrityError, match="no"), database.transaction(writer):
-            writer.execute("INSERT INTO source (uuid, name) VALUES ('u', 'staff')")
-        assert not writer.in_transaction
+    with closing(writer.connect(path)) as connection:
+        with pytest.raises(sqlite3.IntegrityError, match="no"), writer.transaction(connection):
+            connection.execute("INSERT INTO source (uuid, name) VALUES ('u', 'staff')")
+        assert not connection.in_transaction

@@ -402,8 +402,13 @@ async def test_a_pull_of_changes_that_breaks_off_keeps_the_old_contacts(ground, 
     await ground.sync(source)
     before = ground.part()
     backend.step([EVE])
-    backend.steps.append(([{**EVE, "photo": None}], [object()]))
-    with pytest.raises(Exception, match="type 'object' is not supported"):
+
+    def breaking_off():
+        yield "1"
+        raise ConnectionError("the line is cut")
+
+    backend.steps.append(([{**EVE, "photo": None}], breaking_off()))
+    with pytest.raises(SourceFailed, match="the line is cut"):
         await ground.sync(source)
     assert ground.part() == before
     assert (await ground.synced()).cursor == "0"

@@ -158,7 +158,7 @@ async def test_refused_rows_are_left_out_counted_and_told(ground, source, direct
     assert run.oddities == (
         "column 'photo' holds bytes; its back-end must decode them",
         "a row must be a mapping of columns, not str",
-        "a column's name must be a text, not 7",
+        "a column's name must be a text, not int",
     )
 
 

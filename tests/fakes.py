@@ -129,6 +129,13 @@ class FakeLoader(Loader):
         return super().plugin_class(kind, name)
 
 
+@dataclass
+class Paper:
+    """Where remembered answers are kept, or not."""
+
+    problem: str | None = None
+
+
 class Clock:
     """A clock that stands still until it is moved."""
 
@@ -191,7 +198,7 @@ class Office:
         self.index = await Reader.open(self.paths.index)
         self.reverse = Reverse(self.profiles, self.index, self.live, self.clock)
         self.lookup = Lookup(self.profiles, self.index, self.clock)
-        self.status = Status(self.sources, self.index, {}, self.clock)
+        self.status = Status(self.sources, self.index, Paper(), {}, self.clock)
         for source in self.sources:
             with suppress(PluginError):
                 await source.open()

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fakes import ADA, BOB
 from tests.process import RunningDaemon, RunningProcess, lookupd, write_config, write_csv
+from tests.sync.ground import Ground
 
 EVE = {"id": "3", "name": "Eve Nguyen", "number": "+33 1 99 00 99 99", "mobile": None}
 
@@ -54,12 +55,10 @@ def test_a_signal_to_all_its_processes_is_no_error(config, number):
         assert "Traceback" not in daemon.log
 
 
-def test_a_sync_of_another_process_is_answered_at_once(config):
+async def test_a_sync_of_another_process_is_answered_at_once(config):
     with RunningDaemon(config) as daemon:
         daemon.wait_for("synced source")
-        write_csv(config.with_name("staff.csv"), [ADA, EVE])
-        with RunningProcess(*lookupd(config, "sync")) as sync:
-            assert sync.wait() == 0
+        await synced(config, ADA, EVE)
         assert daemon.caller(EVE["number"]) == EVE["name"]
         assert daemon.caller(BOB["number"]) is None
 
@@ -79,9 +78,15 @@ def test_it_is_ready_while_its_sources_cannot_be_reached(tmp_path):
         assert daemon.stop() == 0
 
 
-def test_old_contacts_are_answered_while_their_source_cannot_be_reached(config):
-    with RunningProcess(*lookupd(config, "sync")) as sync:
-        assert sync.wait() == 0
+async def synced(config, *rows):
+    """Write these contacts of `staff` into the daemon's index, from here."""
+    ground = Ground(config.with_name("data"))
+    await ground.hold(*rows, name="staff")
+    await ground.close()
+
+
+async def test_old_contacts_are_answered_while_their_source_cannot_be_reached(config):
+    await synced(config, ADA)
     config.with_name("staff.csv").unlink()
     with RunningDaemon(config) as daemon:
         daemon.wait_for("sync of source 'staff' failed, the old contacts stay")

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
 
 from fuzz import given, index, strict
+from lookupd import MultiValue
 from lookupd.contact import RowRefused
 
 _SHAPE = index.shape(
@@ -56,6 +58,8 @@ class ShapeTarget:
         fingerprint = _SHAPE.fingerprint(checked)
         assert fingerprint == _SHAPE.fingerprint(_SHAPE.checked(row))
         contact = _SHAPE.contact(checked)
+        assert contact.entry_id == _SHAPE.uid(checked), contact
+        _check_several(row, checked)
         sent = strict.reply(contact.body)
         assert isinstance(sent, dict)
         assert {column: sent[column] for column in checked if column not in _SHAPE.source.format_columns} == {
@@ -79,6 +83,16 @@ class ShapeTarget:
             self._made.execute(_TABLE)
         self._made.execute("INSERT INTO contact VALUES (?, ?, ?, ?, ?, ?)", stored)
         assert self._made.execute("DELETE FROM contact RETURNING *").fetchall() == [stored]
+
+
+def _check_several(row: object, checked: Mapping[str, object]) -> None:
+    """No value is made of nothing."""
+    for column, value in row.items() if isinstance(row, Mapping) else ():
+        if isinstance(value, MultiValue) and column in checked:
+            kept = checked[column]
+            several: tuple[object, ...] = value.all  # texts, if its back-end keeps to the contract
+            filled = len(several) - several.count(None)
+            assert len(kept.all if isinstance(kept, MultiValue) else ()) <= filled, (several, kept)
 
 
 def _sent(value: object) -> object:

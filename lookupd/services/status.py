@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from lookupd.freshness import Freshness
+    from lookupd.gate import Condition
     from lookupd.index.reader import Run, Synced
     from lookupd.source import Source
 
@@ -31,6 +32,12 @@ class Index(Protocol):
     async def runs(self, uuid: str, limit: int = 20) -> list[Run]:
         """The last runs of a source, newest first."""
         ...
+
+
+class Answers(Protocol):
+    """What the service needs of the store of remembered answers."""
+
+    problem: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +62,8 @@ class SourceStatus:
     #: why the last run was held
     held: str | None
     last_run: Run | None
+    #: how it takes live questions just now
+    condition: Condition
 
     @property
     def trouble(self) -> str | None:
@@ -67,13 +76,30 @@ class SourceStatus:
             return self.last_run.error
         return self.last_error
 
+    @property
+    def complaint(self) -> str | None:
+        """The kind of trouble, in words that anybody may read; None when all is well."""
+        if self.state is State.FAILED:
+            return "does not load"
+        if self.held is not None:
+            return "sync held"
+        if self.last_run is not None and self.last_run.error is not None:
+            return "last sync failed"
+        return "does not answer" if self.last_error is not None else None
+
 
 class StatusService(BaseServicePlugin):
     """Makes the status service."""
 
     @override
     def load(self, args: ServiceArgs, /) -> Status:
-        return Status(args["all_sources"], args["index"], args["broken_plugins"], lambda: datetime.now(UTC))
+        return Status(
+            args["all_sources"],
+            args["index"],
+            args["answers"],
+            args["broken_plugins"],
+            lambda: datetime.now(UTC),
+        )
 
 
 class Status:
@@ -83,14 +109,20 @@ class Status:
         self,
         sources: Iterable[Source],
         index: Index,
+        answers: Answers,
         broken: Mapping[str, str],
         clock: Callable[[], datetime],
     ) -> None:
         self._sources = sources
         self._index = index
+        self._answers = answers
         self._clock = clock
         #: plugins that do not run: "kind name" -> reason
         self.broken_plugins = broken
+
+    def answers_problem(self) -> str | None:
+        """Why remembered answers are kept in memory only; None when they are written."""
+        return self._answers.problem
 
     def index_problem(self) -> str | None:
         """Why the index cannot answer; None when it can."""
@@ -129,4 +161,5 @@ class Status:
             freshness=source.lifespan.freshness(since, self._clock()) if since is not None else None,
             held=synced.held if synced is not None else None,
             last_run=runs[0] if runs else None,
+            condition=source.condition,
         )

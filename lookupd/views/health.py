@@ -31,7 +31,6 @@ class HealthView(BaseViewPlugin):
         """503 only if the index cannot answer; sources in trouble are told, and are no reason for a 503."""
         if (problem := self._status.index_problem()) is not None:
             return json_response({"status": "fail", "reasons": [problem]}, 503)
-        reasons = [
-            f"{source.name}: {source.trouble}" for source in await self._status.sources() if source.trouble
-        ]
+        sources = await self._status.sources()
+        reasons = [f"{source.name}: {source.complaint}" for source in sources if source.complaint]
         return json_response({"status": "degraded" if reasons else "ok", "reasons": reasons})

@@ -3,11 +3,12 @@
 import contextlib
 import itertools
 import os
+import threading
 
 import pytest
 from pydantic import ValidationError
 
-from lookupd import SourceError
+from lookupd import CursorExpired, SourceError
 from lookupd.backends.csv import CsvBackend, Settings
 from tests.backends.contract import NO_ARGS, BackendContract, Known
 
@@ -368,6 +369,101 @@ def test_a_pull_does_not_hold_the_file_in_memory(file):
     rows.close()
 
 
+# Changes
+
+
+def told(plugin, cursor=None):
+    """The rows of `changes`, and the next cursor."""
+    changes = plugin.changes(cursor)
+    rows = list(changes.rows)
+    assert list(changes.gone) == []
+    return rows, changes.cursor
+
+
+def test_an_unchanged_file_is_not_read(file):
+    plugin = opened(file)
+    rows, cursor = told(plugin)
+    assert [row["id"] for row in rows] == ["1", "2", "3"]
+    changes = plugin.changes(cursor)
+    assert (changes.rows, changes.gone, changes.cursor) == ((), (), cursor)
+
+
+def rewritten(file):
+    """It keeps its size, and says that it was not changed."""
+    times = file.stat().st_atime_ns, file.stat().st_mtime_ns
+    file.write_bytes(file.read_bytes().replace(b"ann", b"bob"))
+    os.utime(file, ns=times)
+
+
+def replaced(file):
+    new = file.with_suffix(".new")
+    new.write_bytes(file.read_bytes())
+    os.utime(new, ns=(file.stat().st_atime_ns, file.stat().st_mtime_ns))
+    new.replace(file)
+
+
+def grown(file):
+    with file.open("ab") as more:
+        more.write(b"4,Dan,,,\n")
+
+
+@pytest.mark.parametrize("change", [rewritten, replaced, grown])
+def test_a_changed_file_is_listed_again(file, change):
+    plugin = opened(file)
+    _, cursor = told(plugin)
+    change(file)
+    with pytest.raises(CursorExpired, match="is not the file that was read; everything is listed"):
+        plugin.changes(cursor)
+    rows, new_cursor = told(plugin)
+    assert rows == list(plugin.list_all())
+    assert told(plugin, new_cursor) == ([], new_cursor)
+
+
+def test_a_change_right_after_the_pull_is_noticed(file):
+    plugin = opened(file)
+    for _ in range(20):
+        _, cursor = told(plugin)
+        rewritten(file)
+        with pytest.raises(CursorExpired):
+            plugin.changes(cursor)
+
+
+@pytest.mark.parametrize(
+    "config", [{"separator": ","}, {"encoding": "utf-8"}, {"unique_column": "name"}, {"searched_columns": []}]
+)
+def test_other_settings_read_the_file_again(file, config):
+    _, cursor = told(opened(file))
+    with pytest.raises(CursorExpired):
+        opened(file, **config).changes(cursor)
+    assert told(opened(file), cursor) == ([], cursor)
+
+
+def test_a_file_that_changes_while_it_is_told_is_an_error(file):
+    rows = iter(opened(file).changes(None).rows)
+    next(rows)
+    grown(file)
+    with pytest.raises(SourceError, match="was changed while it was read"):
+        list(rows)
+
+
+def test_a_file_that_goes_on_changing_is_an_error(file):
+    plugin = opened(file)
+    is_done = threading.Event()
+
+    def write():
+        while not is_done.is_set():
+            os.utime(file)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        with pytest.raises(SourceError, match="is being written at this moment"):
+            plugin.changes(None)
+    finally:
+        is_done.set()
+        writer.join()
+
+
 # Settings
 
 
@@ -400,6 +496,12 @@ def test_an_absolute_file_is_taken_as_it_is(file):
 def test_wrong_settings_are_refused_with_their_reason(config, message):
     with pytest.raises(ValidationError, match=message):
         Settings.model_validate(config)
+
+
+def test_a_refused_value_is_not_shown():
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"file": "x", "separator": "very-private"})
+    assert "very-private" not in str(caught.value)
 
 
 def test_every_key_of_its_own_is_described():

@@ -11,7 +11,7 @@ from lookupd.errors import SourceError, SourceShrank, UnknownSource
 from lookupd.freshness import Freshness
 from lookupd.services.status import Status
 from lookupd.source import State
-from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, config_of
+from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, Paper, config_of
 
 SOON = timedelta(seconds=10)
 
@@ -170,6 +170,6 @@ class DamagedIndex:
 
 
 def test_an_index_that_cannot_be_read_is_told():
-    status = Status([], DamagedIndex(), {"view xml": "no lxml"}, Clock())
+    status = Status([], DamagedIndex(), Paper(), {"view xml": "no lxml"}, Clock())
     assert status.index_problem() == "the index cannot be read: database disk image is malformed"
     assert status.broken_plugins == {"view xml": "no lxml"}

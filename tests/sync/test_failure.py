@@ -396,19 +396,34 @@ async def test_a_reader_sees_the_old_part_or_the_new_one(ground, source, directo
     assert new == (2, "Ada Dupont,Eve Nguyen")
 
 
-async def test_a_pull_of_changes_that_breaks_off_keeps_the_old_contacts(ground, directory):
-    backend = ChangingBackend(directory)
+def breaks_off(first):
+    """One thing, and then an error."""
+    yield first
+    raise ConnectionError("the line is cut")
+
+
+def tells_nothing():
+    raise ConnectionError("the line is cut")
+
+
+BROKEN = {"rows": lambda: breaks_off(EVE), "gone": lambda: breaks_off("2"), "cursor": lambda: tells_nothing}
+
+
+@pytest.mark.parametrize("part", BROKEN)
+async def test_a_pull_of_changes_that_breaks_off_keeps_the_old_contacts(ground, directory, part):
+    class BreaksOff(ChangingBackend):
+        async def changes(self, cursor):
+            changes = await super().changes(cursor)
+            if cursor is not None:
+                setattr(changes, part, BROKEN[part]())
+            return changes
+
+    backend = BreaksOff(directory)
     source = source_with(backend)
     await ground.sync(source)
     before = ground.part()
-    backend.step([EVE])
-
-    def breaking_off():
-        yield "1"
-        raise ConnectionError("the line is cut")
-
-    backend.steps.append(([{**EVE, "photo": None}], breaking_off()))
-    with pytest.raises(SourceFailed, match="the line is cut"):
+    backend.step([EVE], gone=["2"])
+    with pytest.raises(SourceFailed, match="failed in changes: .*the line is cut"):
         await ground.sync(source)
     assert ground.part() == before
     assert (await ground.synced()).cursor == "0"

@@ -139,6 +139,6 @@ class Changes(Machine):
         assert self.listed() == sorted(map(text, self.directory.rows))
 
 
-FullPulls.TestCase.settings = Changes.TestCase.settings = settings(max_examples=20, stateful_step_count=12)
+FullPulls.TestCase.settings = Changes.TestCase.settings = settings(max_examples=15, stateful_step_count=12)
 TestFullPulls = FullPulls.TestCase
 TestChanges = Changes.TestCase

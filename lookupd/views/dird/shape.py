@@ -105,6 +105,13 @@ def source_status(source: SourceStatus) -> dict[str, Any]:
         "synced_at": _instant(source.synced_at),
         "freshness": source.freshness,
         "held": source.held,
+        "live": {
+            "breaker": source.condition.breaker,
+            "retry_in": round(source.condition.retry_in.total_seconds(), 3),
+            "patience": round(source.condition.patience.total_seconds(), 3),
+            "in_flight": source.condition.in_flight,
+            "stuck_threads": source.condition.stuck_threads,
+        },
         "last_run": None
         if run is None
         else {

@@ -206,12 +206,14 @@ class StatusResource:
         """The parts existing clients know, then our own."""
         tenant = request[PRINCIPAL].tenant
         problem = self._status.index_problem()
+        unwritten = self._status.answers_problem()
         known = [] if problem else await self._status.sources()
         return {
             "master_tenant": {"status": "ok"},
             "rest_api": {"status": "ok"},
             "bus_consumer": {"status": "ok", "reason": "there is no message bus, and none is needed"},
             "index": {"status": "fail" if problem else "ok", "trouble": problem},
+            "answers": {"status": "fail" if unwritten else "ok", "trouble": unwritten},
             "plugins": {
                 name: {"status": "fail", "trouble": reason}
                 for name, reason in self._status.broken_plugins.items()

@@ -423,7 +423,7 @@ async def test_a_pull_of_changes_that_breaks_off_keeps_the_old_contacts(ground, 
     await ground.sync(source)
     before = ground.part()
     backend.step([EVE], gone=["2"])
-    with pytest.raises(SourceFailed, match="failed in changes: .*the line is cut"):
+    with pytest.raises(SourceFailed, match=r"failed in changes: .*the line is cut"):
         await ground.sync(source)
     assert ground.part() == before
     assert (await ground.synced()).cursor == "0"

@@ -79,7 +79,7 @@ def test_it_says_why_it_cannot_start(tmp_path, text, told):
 
 
 def towns(config, town):
-    rows = [{**row, "name": f"{row['name']} {town}"} for row in people(3000)]
+    rows = [{**row, "name": f"{row['name']} {town}"} for row in people(2000)]
     write_csv(config.with_name("staff.csv"), rows)
 
 
@@ -89,18 +89,18 @@ def test_killed_at_any_moment_it_leaves_the_old_part_or_the_new_one(ground, conf
         process.wait_for("synced source")
     [lock] = ground.paths.staging.glob("*.lock")
     log, stage = ground.paths.index.with_name("index.db-wal"), lock.with_suffix(".db")
-    moments = [(stage, size) for size in (0, 200_000)]
-    moments += [(log, size) for size in (1, 300_000, 700_000, 1_100_000)]
+    moments = [(stage, size) for size in (0, 150_000)]
+    moments += [(log, size) for size in (1, 200_000, 500_000, 700_000)]
     for number, (file, size) in enumerate(moments):
         old, new = seen_towns(ground), f"Town{number}"
         towns(config, new)
         with RunningProcess(*sync_process(config)) as process:
             wait_until(lambda: size_of(file) >= size or "synced source" in process.log)  # noqa: B023 - used at once
             process.kill()
-        assert seen_towns(ground) in (old, {new: 3000})
+        assert seen_towns(ground) in (old, {new: 2000})
     with RunningProcess(*sync_process(config)) as process:
         process.wait_for("synced source")
-    assert seen_towns(ground) == {new: 3000}
+    assert seen_towns(ground) == {new: 2000}
 
 
 def size_of(file):

@@ -106,7 +106,7 @@ class Shape:
     def uid(self, row: Mapping[str, object]) -> str | None:
         """The value of the unique column as text, or None where the row has none."""
         value = row.get(self.source.unique_column) if self.source.unique_column else None
-        return None if value is None else str(value)
+        return None if value is None else str(value).replace(_MADE, "\N{REPLACEMENT CHARACTER}")
 
     def contact(self, row: Mapping[str, object], uid: str | None = None) -> Contact:
         """The contact a checked row stands for; `uid` where it is known already."""
@@ -200,7 +200,9 @@ def _value(column: str, value: object, depth: int = 0) -> object:  # noqa: PLR09
 
 def _several(column: str, value: MultiValue, depth: int) -> object:
     """The values that are not empty; further down, where nobody would look for more, as a list."""
-    filled = [text for text in (_filled(_said(column, one)) for one in value.all) if text is not None]
+    said: tuple[object, ...] = value.all  # texts, if its back-end keeps to the contract
+    texts = (_filled(_said(column, one)) for one in said if one is not None)
+    filled = [text for text in texts if text is not None]
     if depth:
         return filled
     return MultiValue(filled) if filled else None

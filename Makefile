@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test lint format bench transcript clean
+.PHONY: run test lint format bench transcript fuzz clean
 
 run: $(VENV)/.run  ## Start the daemon on the demo directory.
 	@$(BIN)/python tools/run_demo.py
@@ -29,6 +29,10 @@ bench: $(VENV)/.dev  ## Measure, as ratios to floors of the same run.
 
 transcript: $(VENV)/.dev  ## Play docs/transcript.md again: a real LDAP server, killed and started again.
 	$(BIN)/python docs/make_transcript.py
+
+fuzz: $(VENV)/.dev  ## Look for inputs that break a promise: every target for 60 s.
+	$(PIP) --editable '.[fuzz]'
+	$(BIN)/python fuzz/run.py
 
 clean:  ## Remove everything that was made.
 	rm -rf $(VENV) var build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

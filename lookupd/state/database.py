@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lookupd.datafile import alone
 from lookupd.errors import DataDamaged, DataError, DataNewer
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 #: says in the file's header whose it is: "lkps"
@@ -28,7 +25,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent):
+        with alone(path.parent):
             if not path.exists():
                 path.touch(mode=0o600)
             return _opened(path)
@@ -38,17 +35,6 @@ def connect(path: Path) -> sqlite3.Connection:
         ) from error
     except sqlite3.DatabaseError as error:
         raise DataDamaged(str(path), str(error)) from error
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """No other process opens a file there meanwhile: SQLite's own locks do not cover the switch to WAL."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
 
 
 def _opened(path: Path) -> sqlite3.Connection:

@@ -57,8 +57,8 @@ def forge(path):
     path.unlink()
     execute(
         path,
-        f"PRAGMA application_id = {database.APPLICATION_ID}",
-        f"PRAGMA user_version = {database.VERSION}",
+        f"PRAGMA application_id = {database.INDEX.application_id}",
+        f"PRAGMA user_version = {database.INDEX.version}",
     )
 
 
@@ -70,14 +70,14 @@ def replace_by_foreign(path):
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (lambda path: path.write_bytes(b""), "not an index of lookupd"),
+        (lambda path: path.write_bytes(b""), "none of lookupd's"),
         (lambda path: path.write_bytes(b"Dear Ada, " * 1000), "not a database"),
         (truncate, "malformed"),
         (break_schema, "malformed"),
-        (replace_by_foreign, "not an index of lookupd"),
+        (replace_by_foreign, "none of lookupd's"),
         (forge, "no such table"),
-        (lambda path: execute(path, f"PRAGMA user_version = {database.VERSION - 1}"), "has format"),
-        (lambda path: execute(path, f"PRAGMA user_version = {database.VERSION + 1}"), "has format"),
+        (lambda path: execute(path, f"PRAGMA user_version = {database.INDEX.version - 1}"), "has format"),
+        (lambda path: execute(path, f"PRAGMA user_version = {database.INDEX.version + 1}"), "has format"),
     ],
     ids=["empty", "text", "truncated", "torn", "foreign", "without tables", "older", "newer"],
 )

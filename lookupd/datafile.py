@@ -1,0 +1,86 @@
+"""What our SQLite files have in common: made whole, opened one by one, set aside when they are of no use."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """No other process opens, makes or sets aside a file there: SQLite's own locks do not cover that."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuildable:
+    """A kind of file that may be lost: what it is, and what happens when it is."""
+
+    #: says in the file's header whose it is
+    application_id: int
+    #: another format is set aside
+    version: int
+    #: the package whose schema.sql makes it
+    package: str
+    #: what a loss costs, for the log
+    consequence: str
+
+    def create(self, path: Path) -> None:
+        """Make a new one; under another name first, so that nobody ever finds half a schema."""
+        new = path.with_name(f"{path.name}.new")
+        for file in (path, new):  # the log of an earlier file would be played into the new one
+            for side in ("-wal", "-shm"):
+                file.with_name(file.name + side).unlink(missing_ok=True)
+        new.unlink(missing_ok=True)
+        schema = files(self.package).joinpath("schema.sql").read_text(encoding="utf-8")
+        with closing(sqlite3.connect(new, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA application_id = {self.application_id}")
+            connection.execute(f"PRAGMA user_version = {self.version}")
+            connection.executescript(f"BEGIN; {schema} COMMIT;")
+        new.replace(path)
+
+    def set_aside(self, path: Path, problem: str) -> None:
+        """Move a file away, under a name that says why."""
+        aside = path.with_name(f"{path.name}.damaged")
+        logger.error("%s cannot be used (%s): moved to %s, %s", path, problem, aside, self.consequence)
+        path.replace(aside)
+
+    def problem(self, path: Path, patience: float, probe: str) -> str | None:
+        """Why a file is none of these, or what is said by `probe`, a check of SQLite's or any statement.
+
+        None when all is well. Raises sqlite3.OperationalError when the file is only locked, for `patience`
+        seconds, or the disk fails.
+        """
+        try:
+            with closing(sqlite3.connect(path, timeout=patience)) as connection:
+                if connection.execute("PRAGMA application_id").fetchone()[0] != self.application_id:
+                    return "it is none of lookupd's"
+                version = connection.execute("PRAGMA user_version").fetchone()[0]
+                if version != self.version:
+                    return f"it has format {version}, not {self.version}"
+                said = connection.execute(probe).fetchone()[0]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+                raise
+            return str(error)
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return said if isinstance(said, str) and said != "ok" else None

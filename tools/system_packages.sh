@@ -22,8 +22,8 @@ venv)
     "$python" -c 'import ensurepip' 2>/dev/null || wanted=$(missing python3-venv)
     ;;
 test)
-    # slapd and ldap-utils: a real directory for the tests; the rest builds python-ldap
-    wanted=$(missing slapd ldap-utils gcc libc6-dev libldap2-dev libsasl2-dev)
+    # slapd, ldap-utils, openssl: a real directory for the tests; systemd judges the unit; the rest builds python-ldap
+    wanted=$(missing slapd ldap-utils openssl systemd gcc libc6-dev libldap2-dev libsasl2-dev)
     test -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ||
         wanted="$wanted $(missing python3-dev)"
     ;;

@@ -139,13 +139,13 @@ async def test_a_status_that_is_not_good_is_an_error(port):
 
 
 @pytest.mark.parametrize(("path", "status"), [("/nothing", 204), ("/chunks", 200)])
-async def test_answers_come_in_several_forms(server, port, path, status):
+async def test_answers_come_in_several_forms(port, path, status):
     lengths = set()
     target = Target(
         url=url(port, path), good=frozenset({status}), is_right=lambda _, body: not lengths.add(len(body))
     )
     report = await open_loop(target, rate=100, seconds=0.03)
-    assert (report.errors, len(server.connections)) == ({}, 1)
+    assert report.errors == {}
     assert lengths == {3003 if path == "/chunks" else 0}
 
 

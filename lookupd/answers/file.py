@@ -17,8 +17,10 @@ ANSWERS = Rebuildable(
     package="lookupd.answers",
     consequence="its answers are asked again",
 )
-#: reads every page, so that damage shows before it is met
-_PROBE = "PRAGMA quick_check(1)"
+#: reads every page, so that damage shows before it is met, and names columns that another file may not have
+_PROBE = """
+SELECT quick_check, (SELECT settings FROM answer WHERE numbers IS NULL LIMIT 1) FROM pragma_quick_check(1)
+"""
 #: how long another process that writes is waited for, in seconds
 PATIENCE = 5.0
 #: the kinds of errors by which SQLite says that a file is damaged

@@ -87,6 +87,16 @@ def test_nothing_known_waits_longest_and_a_quick_source_is_waited_for_less():
     assert one.patience == timedelta(milliseconds=50)
 
 
+def test_an_answer_that_is_no_measure_closes_the_breaker_and_teaches_nothing():
+    one = health()
+    one.answered(0.02)
+    patience = one.patience
+    assert one.answered(None) is None
+    assert one.patience == patience
+    open_breaker(one)
+    assert one.answered(None) == Change(is_well=True)
+
+
 def test_an_unsteady_source_is_waited_for_longer():
     one = health()
     for latency in [0.02, 0.08] * 30:

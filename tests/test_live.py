@@ -8,8 +8,8 @@ import pytest
 
 from lookupd.config import DEFAULT_TENANT
 from lookupd.errors import SourceError, SourceTimeout
-from lookupd.live import Live
-from lookupd.memory import Asked, Memory
+from lookupd.live import LEFT_ALONE, Live
+from lookupd.memory import Asked, Memory, Remembered
 from lookupd.number import Number
 from lookupd.principal import Principal
 from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, source_of, until
@@ -291,8 +291,123 @@ async def test_a_bug_is_not_told_as_a_failure_of_the_source(open_source, caplog)
     await until(lambda: "ask-fake failed" in caplog.text)
 
 
+async def test_five_hundred_equal_questions_at_once_are_one(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    asking = [asyncio.create_task(said(live, source)) for _ in range(500)]
+    await until(lambda: directory.asked)
+    directory.gate.set()
+    assert {contact.uid for contact in await asyncio.gather(*asking)} == {"1"}
+    assert questions(directory) == 1
+
+
+async def test_a_quick_source_is_not_waited_for_as_long_as_it_may_take(live, open_source):
+    source = await open_source(hung())
+    for _ in range(50):
+        source.gate.health.answered(0.001)
+    with pytest.raises(SourceTimeout, match="within 50 ms"):
+        raise await said(live, source)
+
+
+async def test_many_numbers_at_once_are_waited_for_as_long_as_they_may_take(live, open_source):
+    directory = hung()
+    source = await open_source(directory, live={"timeout": "90ms"})
+    for _ in range(50):
+        source.gate.health.answered(0.001)
+    words = (await live.ask({source: [ADAS, BOBS]}, NOBODY, LONG))[source]
+    assert [str(word) for word in words.values()] == ["source 'fake' did not reply within 90 ms"] * 2
+
+
+async def test_a_late_answer_makes_the_next_be_waited_for_longer(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    time = source.gate.clock = Ticks()
+    source.gate.health.answered(0.001)
+    await said(live, source, patience=0)
+    time.now += 3
+    directory.gate.set()
+    await until(lambda: live.remembered(source, ADAS, NOBODY))
+    assert source.patience > timedelta(seconds=2)
+
+
+class Ticks:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+async def test_of_what_nobody_waits_for_only_so_much_goes_on(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    numbers = [Number(key=f"+3319900{place:04}") for place in range(LEFT_ALONE + 5)]
+    for number in numbers:
+        await said(live, source, number, patience=0)
+    await until(lambda: source.condition.in_flight == LEFT_ALONE)
+    directory.gate.set()
+    await until(lambda: not live._tasks)
+    kept = [number for number in numbers if live.remembered(source, number, NOBODY)]
+    assert kept == numbers[:LEFT_ALONE], "those that have waited longest"
+
+
+async def test_what_somebody_waits_for_again_is_not_ended(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    await said(live, source, patience=0)
+    asking = asyncio.create_task(said(live, source))
+    await asyncio.sleep(0)
+    for place in range(LEFT_ALONE):
+        await said(live, source, Number(key=f"+3319900{place:04}"), patience=0)
+    directory.gate.set()
+    assert (await asking).uid == "1"
+    assert questions(directory) == LEFT_ALONE + 1
+
+
+async def test_what_was_ended_is_asked_anew(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    for place in range(LEFT_ALONE):
+        await said(live, source, Number(key=f"+3319900{place:04}"), patience=0)
+    await said(live, source, patience=0)
+    asking = asyncio.create_task(said(live, source))
+    directory.gate.set()
+    assert (await asking).uid == "1"
+
+
+async def test_no_more_is_refreshed_behind_at_once_and_the_rest_later(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    for place in range(LEFT_ALONE):
+        live.soon(source, Number(key=f"+3319900{place:04}"), NOBODY)
+    live.soon(source, ADAS, NOBODY)
+    await until(lambda: questions(directory) == LEFT_ALONE)
+    directory.gate.set()
+    await until(lambda: not live._tasks)
+    live.soon(source, ADAS, NOBODY)
+    await until(lambda: live.remembered(source, ADAS, NOBODY))
+
+
+async def test_a_plugin_that_does_not_stop_does_not_keep_us_from_ending(clock, open_source):
+    class Stubborn(Directory):
+        async def answer(self, method, argument):
+            while not self.gate.is_set():
+                try:
+                    await self.gate.wait()
+                except asyncio.CancelledError:
+                    self.error = SourceError("goes on")
+
+    live, directory = Live(Memory(), clock), Stubborn(gate=asyncio.Event())
+    source = await open_source(directory)
+    live.soon(source, ADAS, NOBODY)
+    await until(lambda: source.condition.in_flight)
+    await live.close()
+    assert directory.error is not None
+    directory.gate.set()
+    await until(lambda: not live._tasks)
+
+
 def asked_of(key):
-    return Asked("source", Number(key=key), None)
+    return Asked("source", Number(key=key), "")
 
 
 def test_memory_keeps_the_answers_used_last(clock):
@@ -310,3 +425,18 @@ def test_memory_keeps_the_newest_word(clock):
     clock.move(minutes=1)
     memory.put(asked_of("1"), None, clock.now)
     assert memory.get(asked_of("1")).at == clock.now
+
+
+def test_what_another_process_was_told_counts_if_it_is_newer(clock):
+    memory = Memory(keep=lambda *_: pytest.fail("it is kept already"))
+    newer, older = (Remembered(contact=None, at=clock.now - timedelta(minutes=age)) for age in (1, 2))
+    memory.learn(asked_of("1"), newer)
+    memory.learn(asked_of("1"), older)
+    assert memory.get(asked_of("1")) is newer
+
+
+def test_what_is_said_here_is_kept(clock):
+    kept = []
+    memory = Memory(keep=lambda question, said: kept.append((question, said.at)))
+    memory.put(asked_of("1"), None, clock.now)
+    assert kept == [(asked_of("1"), clock.now)]

@@ -9,6 +9,7 @@ from datetime import timedelta
 from itertools import repeat
 
 import pytest
+from pydantic import BaseModel
 
 from lookupd import BaseSourcePlugin, Changes
 from lookupd.contact import Shape
@@ -18,14 +19,17 @@ from lookupd.errors import (
     PluginMissing,
     SourceBusy,
     SourceClosed,
+    SourceDown,
     SourceError,
     SourceFailed,
     SourceTimeout,
 )
+from lookupd.health import Breaker
 from lookupd.loader import Loader
 from lookupd.number import Number
 from lookupd.source import ROOM, Source, State
 from tests.fakes import ADA, BOB, NOBODY, Directory, FakeLoader, config_of, source_of, until
+from tests.faults.clock import FakeTime
 
 ADAS = Number(key="+33199001234")
 #: long enough for anything that works, and short for what hangs
@@ -411,6 +415,20 @@ async def test_a_plugin_is_told_who_asks(open_source):
     assert args == {"tenant_uuid": NOBODY.tenant, "token_infos": {"tenant_uuid": NOBODY.tenant}}
 
 
+async def test_a_plugin_is_told_how_long_the_caller_waits_from_then_on(open_source):
+    told, time = [], FakeTime()
+
+    class Spelling(Plain):
+        async def first_match(self, exten, args):
+            told.append(args["deadline"])
+            await time.advance(4)
+
+    source = await open_source(Spelling(), live={"spellings": ["e164", "national", "idd", "dashed"]})
+    source.gate.clock = time.monotonic
+    await ask_reverse(source, LONG)
+    assert told == [10, 6, 2, 0]
+
+
 @pytest.mark.parametrize("written", ["+33199001234", "+33 1 99 00 12 34", "0199001234", "01.99.00.12.34"])
 @pytest.mark.parametrize("asks_all", [True, False])
 async def test_a_number_is_found_in_whatever_spelling_the_directory_holds(open_source, written, asks_all):
@@ -569,6 +587,53 @@ async def test_changes_come_in_batches_with_what_was_refused(open_source):
     [batch] = [batch async for batch in source.changed(told)]
     assert (told.cursor, [row["id"] for row in batch.rows]) == ("next", ["1"])
     assert batch.refused == ["a row must be a mapping of columns, not str"]
+
+
+@pytest.mark.parametrize("holds", [list, generated, generated_later, Lazy])
+async def test_ids_that_are_gone_come_in_batches_whatever_holds_them(open_source, holds):
+    uids = [str(number) for number in range(1001)]
+    source = await open_source(Plain())
+    batches = [batch async for batch in source.gone(Changes(rows=[], gone=holds(uids)))]
+    assert [len(batch) for batch in batches] == [1000, 1]
+    assert [uid for batch in batches for uid in batch] == uids
+
+
+async def test_ids_that_cannot_be_read_are_a_failure(open_source):
+    def breaks():
+        yield "1"
+        raise OSError("cable")
+
+    source = await open_source(Plain())
+    for gone, reason in ((breaks(), "OSError: cable"), ("7", "returned str, not ids")):
+        with pytest.raises(SourceFailed, match=f"in changes: .*{reason}"):
+            [batch async for batch in source.gone(Changes(rows=[], gone=gone))]
+
+
+async def later():
+    return "later"
+
+
+@pytest.mark.parametrize(
+    ("cursor", "text"), [("a text", "a text"), ("", None), (lambda: "made", "made"), (later, "later")]
+)
+async def test_a_cursor_may_be_a_text_or_be_made(open_source, cursor, text):
+    source = await open_source(Plain())
+    assert await source.cursor(Changes(rows=[], cursor=cursor)) == text
+
+
+@pytest.mark.parametrize(
+    ("cursor", "reason"), [(fails(OSError("cable")), "OSError: cable"), (lambda: 7, "gave int as its cursor")]
+)
+async def test_a_cursor_that_cannot_be_made_is_a_failure(open_source, cursor, reason):
+    source = await open_source(Plain())
+    with pytest.raises(SourceFailed, match=f"in changes: .*{reason}"):
+        await source.cursor(Changes(rows=[], cursor=cursor))
+
+
+async def test_a_cursor_is_made_in_the_source_s_own_threads(open_source):
+    source = await open_source(Plain())
+    name = await source.cursor(Changes(rows=[], cursor=lambda: threading.current_thread().name))
+    assert name.startswith("source-fake-")
 
 
 async def test_an_expired_cursor_is_passed_on_as_it_is(open_source):
@@ -792,3 +857,147 @@ async def test_its_threads_end_when_a_source_is_closed(open_source):
     await source.close()
     await until(lambda: not any(thread.is_alive() for thread in threads))
     assert threads
+
+
+async def test_a_load_that_hangs_is_given_up_and_tried_again(stuck):
+    plugin = Plain()
+    plugin.load = stuck
+    source = source_with(plugin)
+    with pytest.raises(PluginBroken, match=r"'fake' does not load: it takes longer than 0\.02 s"):
+        await source.open(0.02)
+    assert source.state is State.FAILED
+    assert source.condition.stuck_threads == 1
+    del plugin.load
+    await source.open()
+    assert source.state is State.LOADED
+    await source.close()
+
+
+class Settings(BaseModel):
+    port: int
+    password: int
+
+
+@pytest.mark.parametrize("makes", [PluginBroken, SourceFailed])
+async def test_what_pydantic_refuses_is_told_without_the_value(open_source, caplog, makes):
+    def refuses():
+        Settings.model_validate({"port": "canary-secret", "password": "canary-secret"})
+
+    plugin = Doing(refuses)
+    if makes is PluginBroken:
+        plugin.load = lambda _: refuses()
+    with pytest.raises(makes, match=r"port: Input should be a valid integer, .*; password: ") as caught:
+        await ask_search(await open_source(plugin))
+    assert "canary" not in f"{caught.value} {caplog.text}"
+
+
+async def test_what_a_plugin_says_of_itself_counts_before_it_is_loaded():
+    source = source_of(Directory(depends_on_caller=False, load_error=OSError("no route")))
+    with pytest.raises(PluginBroken):
+        await source.open()
+    assert not source.depends_on_caller
+
+
+async def test_a_blocking_question_past_its_deadline_keeps_a_thread_and_is_counted(open_source, stuck):
+    source = await open_source(Doing(stuck))
+    with pytest.raises(SourceTimeout):
+        await ask_search(source, SHORT)
+    assert (source.condition.stuck_threads, source.condition.in_flight) == (1, 0)
+
+
+@pytest.fixture
+async def opened(open_source):
+    """Makes sources whose breaker is open, and time passes until it lets one through; the directory hangs."""
+
+    async def open_(**settings):
+        directory = Directory(rows=[ADA], error=OSError("down"))
+        source = await open_source(directory, **settings)
+        time = FakeTime()
+        source.gate.clock = time.monotonic
+        for _ in range(3):
+            with pytest.raises(SourceFailed):
+                await ask_reverse(source)
+        directory.error, directory.gate = None, asyncio.Event()
+        await time.advance(2)
+        return source, directory
+
+    return open_
+
+
+async def test_a_probe_that_nobody_waits_for_any_more_still_closes_the_breaker(opened):
+    source, directory = await opened()
+    question = asyncio.create_task(ask_reverse(source))
+    await until(lambda: len(directory.asked) == 4)
+    question.cancel()
+    await asyncio.wait([question])
+    assert source.condition.breaker is Breaker.PROBING
+    with pytest.raises(SourceDown):
+        await ask_reverse(source)
+    directory.gate.set()
+    await until(lambda: source.condition.breaker is Breaker.CLOSED)
+
+
+async def test_a_probe_has_the_deadline_of_its_question(opened):
+    source, _ = await opened()
+    with pytest.raises(SourceTimeout):
+        await ask_reverse(source, SHORT)
+    assert source.condition.breaker is Breaker.OPEN
+    assert timedelta(seconds=2) <= source.condition.retry_in <= timedelta(seconds=2.2)
+
+
+async def test_closing_ends_the_probe(opened):
+    source, directory = await opened()
+    question = asyncio.create_task(ask_reverse(source))
+    await until(lambda: len(directory.asked) == 4)
+    await source.close()
+    await asyncio.wait([question])
+    assert question.cancelled()
+    assert source.condition.in_flight == 0
+
+
+async def test_what_an_unready_source_or_a_poor_plugin_cannot_do_opens_no_breaker(open_source):
+    plugin = Plain()
+    plugin.search = None
+    source = await open_source(plugin)
+    for _ in range(4):
+        with pytest.raises(SourceFailed):
+            await ask_search(source)
+    await source.close()
+    for _ in range(4):
+        with pytest.raises(SourceClosed):
+            await ask_reverse(source)
+    assert source.condition.breaker is Breaker.CLOSED
+
+
+async def test_a_row_that_cannot_be_read_is_still_an_answer_of_the_directory(open_source):
+    source = await open_source(Doing(lambda: {"+33199001234": "garbage"}))
+    for _ in range(4):
+        with pytest.raises(SourceFailed):
+            await ask_reverse(source)
+    assert source.condition.breaker is Breaker.CLOSED
+
+
+async def test_behind_a_stuck_thread_given_up_questions_are_still_too_many(open_source, stuck):
+    begun = threading.Event()
+    source = await open_source(Doing(lambda: begun.set() or stuck()), live={"threads": 1})
+    for _ in range(ROOM + 1):
+        question = asyncio.create_task(ask_search(source))
+        await until(lambda: source.condition.in_flight and begun.is_set())
+        question.cancel()
+        await asyncio.wait([question])
+    assert (source.condition.in_flight, source.condition.stuck_threads) == (0, 1)
+    with pytest.raises(SourceBusy):
+        await ask_search(source)
+    assert source.condition.breaker is Breaker.CLOSED
+
+
+async def test_an_async_plugin_has_no_more_questions_at_once_either(open_source):
+    directory = Directory(gate=asyncio.Event())
+    source = await open_source(directory, live={"threads": 1})
+    asking = [asyncio.create_task(ask_search(source)) for _ in range(ROOM)]
+    await until(lambda: len(directory.asked) == ROOM)
+    with pytest.raises(SourceBusy):
+        await ask_search(source)
+    directory.gate.set()
+    await asyncio.gather(*asking)
+    assert len(directory.asked) == ROOM

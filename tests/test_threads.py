@@ -150,5 +150,17 @@ async def test_closing_lets_each_thread_finish_what_it_has_in_hand(gate):
     await until(lambda: not any(thread.is_alive() for thread in working))
 
 
+async def test_a_thread_is_stuck_while_it_works_for_nobody(threads, gate):
+    begun = threading.Event()
+    question = asyncio.create_task(threads.run(lambda: begun.set() or gate.wait()))
+    await until(begun.is_set)
+    assert threads.stuck == 0
+    question.cancel()
+    await asyncio.wait([question])
+    assert threads.stuck == 1
+    gate.set()
+    await until(lambda: threads.stuck == 0)
+
+
 def throw(error):
     raise error

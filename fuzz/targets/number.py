@@ -21,7 +21,7 @@ from lookupd.number import (
 )
 
 #: libphonenumber knows numbers with more digits than the 15 of E.164
-_KEY = re.compile(r"\+[1-9][0-9]{4,19}|\+[1-9][0-9]{3,18}x{1,4}|[0-9*#]{1,20}")
+_KEY = re.compile(r"\+[1-9][0-9]{4,19}|\+[1-9][0-9]{1,18}x{1,4}|[0-9*#]{1,20}")
 
 
 def rules(written: str) -> NumberRules:

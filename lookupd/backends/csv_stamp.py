@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Self
 from lookupd import SourceError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-_TICK = 0.02  # seconds; the clock of a file system stands still for up to a hundredth
+_TICK = 0.02  # seconds; a file system's clock may stand still for a hundredth (Linux before 6.13)
 _TICKS = 10  # that many, then a file that goes on changing is being written
 
 
@@ -40,14 +41,14 @@ class Stamp:
         )
 
     @classmethod
-    def settled(cls, path: Path) -> Self:
+    def settled(cls, path: Path, clock: Callable[[], int] = time.time_ns) -> Self:
         """A stamp that no later change can share, as one could before the clock of the file system ticks.
 
         Raises SourceError when there is no file, or one that goes on changing.
         """
         for _ in range(_TICKS):
             stamp = cls.of(path)
-            if abs(time.time_ns() - stamp.ctime) > _TICK * 1e9:
+            if abs(clock() - stamp.ctime) > _TICK * 1e9:
                 return stamp
             time.sleep(_TICK)
         raise SourceError(f"{path}: is being written at this moment; it is read again next time")

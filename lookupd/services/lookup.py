@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
@@ -16,6 +16,7 @@ from lookupd.plugins import BaseServicePlugin, ServiceArgs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
 
     from lookupd.contact import Contact
     from lookupd.index.reader import Found, Synced
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 TERM_LENGTH = 1024
 #: contacts returned at most
 MOST = 1000
+#: how far pages reach: what stands behind is there to be searched for, not to be read through
+REACH = 10_000
 
 
 class Index(Protocol):
@@ -56,18 +59,22 @@ class Lookup:
         self._profiles = profiles
         self._index = index
         self._clock = clock
+        #: searches on their way, each with a deadline of its own
+        self._tasks: set[asyncio.Task[list[Contact]]] = set()
 
     async def find(
         self, principal: Principal, profile: str, term: str, *, limit: int | None = None, offset: int = 0
     ) -> Page:
         """A page of contacts, the best first: by closeness, then by the order of sources, then by name.
 
-        An empty term lists everybody. Raises UnknownProfile, and QuestionTooLarge for a term no name is.
+        An empty term lists everybody, as far as REACH; pages behind it are empty. Raises UnknownProfile, and
+        QuestionTooLarge for a term no name is.
         """
         seen = self._profiles.get(principal.tenant, profile)
         if len(term) > TERM_LENGTH:
             raise QuestionTooLarge(f"a term has at most {TERM_LENGTH} characters, this one {len(term)}")
-        limit = min(seen.settings.lookup.limit if limit is None else limit, MOST)
+        offset = min(offset, REACH)
+        limit = min(seen.settings.lookup.limit if limit is None else limit, MOST, REACH - offset)
         synced = self._index.sources()
         sources = [*dict.fromkeys(seen.lookup)]
         indexed = [synced[source.uuid].id for source in sources if _is_synced(source, synced)]
@@ -76,18 +83,50 @@ class Lookup:
         if not live:
             found = await self._index.search(term, indexed, limit=limit, offset=offset)
             hits = self._indexed(seen, found)
-            return Page(hits=hits, total=found.total, is_cut=found.is_cut, failed=missing)
+            return Page(hits=hits, total=found.total, is_cut=_is_cut(found), failed=missing)
         found, (asked, failed) = await asyncio.gather(
             self._index.search(term, indexed, limit=limit + offset),
-            _ask(live, term, principal, seen.settings.lookup.timeout),
+            self._ask(live, term, principal, seen.settings.lookup.timeout),
         )
         merged = self._merged(seen, term, self._indexed(seen, found), asked)
         return Page(
             hits=tuple(merged[offset : offset + limit]),
             total=found.total + sum(len(contacts) for contacts in asked.values()),
-            is_cut=found.is_cut,
+            is_cut=_is_cut(found),
             failed=missing + failed,
         )
+
+    async def _ask(
+        self, sources: Sequence[Source], term: str, principal: Principal, patience: timedelta
+    ) -> tuple[dict[Source, list[Contact]], tuple[Failure, ...]]:
+        """What each source finds, all asked at once; the ones that do not answer in time have failed."""
+        tasks = {source: self._searching(source, term, principal, patience) for source in sources}
+        try:
+            await asyncio.wait(tasks.values(), timeout=patience.total_seconds())
+        except asyncio.CancelledError:
+            for task in tasks.values():  # not awaited: a plugin may take its time to stop
+                task.cancel()
+            raise
+        found: dict[Source, list[Contact]] = {}
+        failed: list[Failure] = []
+        for source, task in tasks.items():
+            try:
+                if not task.done():  # its own deadline ends it just now
+                    raise SourceTimeout(source.name, patience)
+                found[source] = task.result()
+            except SourceError as error:
+                failed.append(Failure(source=source.name, reason=str(error)))
+        return found, tuple(failed)
+
+    def _searching(
+        self, source: Source, term: str, principal: Principal, patience: timedelta
+    ) -> asyncio.Task[list[Contact]]:
+        search = source.search(term, principal, min(patience, source.timeout))
+        task = asyncio.create_task(search, name=f"search-{source.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_let_go)
+        return task
 
     def _indexed(self, profile: Profile, found: Found) -> tuple[Hit, ...]:
         now = self._clock()
@@ -154,33 +193,12 @@ def _never_synced(sources: Sequence[Source], synced: Mapping[str, Synced]) -> tu
     )
 
 
-async def _ask(
-    sources: Sequence[Source], term: str, principal: Principal, patience: timedelta
-) -> tuple[dict[Source, list[Contact]], tuple[Failure, ...]]:
-    """What each source finds, all asked at once; the ones that do not answer in time have failed."""
-    tasks = {
-        source: asyncio.create_task(source.search(term, principal, patience), name=f"search-{source.name}")
-        for source in sources
-    }
-    found: dict[Source, list[Contact]] = {}
-    failed: list[Failure] = []
-    try:
-        await asyncio.wait(tasks.values(), timeout=patience.total_seconds())
-        for source, task in tasks.items():
-            try:
-                found[source] = task.result() if task.done() else []
-            except SourceError as error:
-                failed.append(Failure(source=source.name, reason=str(error)))
-            if not task.done():
-                failed.append(Failure(source=source.name, reason=str(SourceTimeout(source.name, patience))))
-    finally:
-        for task in tasks.values():  # not awaited: a plugin may take its time to stop
-            task.add_done_callback(_let_go)
-            task.cancel()
-    return found, tuple(failed)
+def _is_cut(found: Found) -> bool:
+    """Whether there is more than all pages together show."""
+    return found.is_cut or found.total > REACH
 
 
 def _let_go(task: asyncio.Task[list[Contact]]) -> None:
-    """Nobody waits for it any more, so nobody reads how it ended."""
+    """Nobody may be left to read how it ended."""
     if not task.cancelled():
         task.exception()

@@ -125,7 +125,7 @@ class Status:
         return self._answers.problem
 
     def index_problem(self) -> str | None:
-        """Why the index cannot answer; None when it can."""
+        """Why the index cannot answer, with what SQLite says; None when it can."""
         try:
             self._index.sources()
         except sqlite3.Error as error:

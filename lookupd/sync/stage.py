@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
 from lookupd.contact import anonymous_uid, twin_uid
-from lookupd.errors import SyncError
+from lookupd.errors import CursorExpired, SyncError
 from lookupd.index import database, writer
 from lookupd.index.reader import Synced, synced
 from lookupd.secret import masked
@@ -137,8 +137,15 @@ class Stage:
             self._change(named)
 
     def update(self, rows: Sequence[dict[str, object]]) -> None:
-        """Take in some checked rows of a pull of changes; of several with one id the last is true."""
+        """Take in some checked rows of a pull of changes; of several with one id the last is true.
+
+        Raises CursorExpired where several contacts share an id: which of them changed, only a pull of
+        everything can tell.
+        """
         named = self._latest(rows)
+        shared = {"source_id": self.synced.id, "uids": json.dumps([*named])}
+        if (row := self._index.execute(_SQL["shared"], shared).fetchone()) is not None:
+            raise CursorExpired(f"several contacts share the id {row[0]!r}")
         with writer.transaction(self._index):
             self._index.executemany(_SQL["take_back"], [(uid,) for uid in named])
             self._change(named)

@@ -42,6 +42,14 @@ INSERT OR IGNORE INTO staging.gone (uid)
 SELECT uid FROM contact
 WHERE source_id = :source_id AND (uid = :uid OR uid >= :uid || char(31) AND uid < :uid || char(32));
 
+-- name: shared
+-- One of some ids (JSON) that several contacts of the index share. CROSS keeps the order: few ids, many contacts.
+SELECT item.value
+FROM json_each(:uids) AS item
+CROSS JOIN contact ON contact.source_id = :source_id
+    AND contact.uid >= item.value || char(31) AND contact.uid < item.value || char(32)
+LIMIT 1;
+
 -- name: gone
 -- Uids to remove, but for those made here, which no directory knows.
 SELECT uid FROM staging.gone WHERE NOT instr(uid, char(31)) ORDER BY uid;

@@ -29,8 +29,10 @@ class HealthView(BaseViewPlugin):
 
     async def _ready(self, _request: web.Request) -> web.Response:
         """503 only if the index cannot answer; sources in trouble are told, and are no reason for a 503."""
-        if (problem := self._status.index_problem()) is not None:
-            return json_response({"status": "fail", "reasons": [problem]}, 503)
+        if self._status.index_problem() is not None:
+            return json_response({"status": "fail", "reasons": ["the index cannot be read"]}, 503)
         sources = await self._status.sources()
         reasons = [f"{source.name}: {source.complaint}" for source in sources if source.complaint]
+        if self._status.answers_problem() is not None:
+            reasons.append("remembered answers cannot be written")
         return json_response({"status": "degraded" if reasons else "ok", "reasons": reasons})

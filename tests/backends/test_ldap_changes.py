@@ -8,14 +8,17 @@ import time
 from datetime import UTC, datetime
 from typing import ClassVar
 
+import ldap
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from ldap.controls import ResponseControl
+from ldap.syncrepl import SyncInfoMessage, SyncStateControl
 
 from lookupd import CursorExpired, SourceError
 from lookupd.backends.ldap import LdapBackend
-from lookupd.backends.ldap.content_sync import Done
+from lookupd.backends.ldap.content_sync import Changed, Done, Gone, Present, messages
 from lookupd.backends.ldap.entry import Columns
 from lookupd.backends.ldap.pull import Pull, Question
 from lookupd.backends.ldap.settings import Settings
@@ -592,16 +595,23 @@ def test_an_empty_directory_is_listed_each_time(remembering, opened, way):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "way"), [("auto", "timestamp"), ("timestamp", "timestamp"), ("syncrepl", None), ("none", None)]
+    ("wanted", "way"), [("auto", None), ("timestamp", "timestamp"), ("syncrepl", None), ("none", None)]
 )
 def test_a_server_without_an_account_is_asked_by_time_if_at_all(unaccounted, opened, wanted, way):
     follower = followed(opened(part_of(unaccounted, "ann"), server=unaccounted, ldap_changes=wanted))
     assert (follower.cursor.split(" ")[0] if follower.cursor else None) == way
 
 
+def test_a_server_that_says_nothing_of_itself_can_be_asked_by_time(tmp_path, opened):
+    silent = 'database frontend\naccess to dn.base="" by * none\naccess to * by * read'
+    with Slapd(tmp_path / "slapd", session_log=LOG, more=silent) as server:
+        follower = followed(opened(part_of(server, "ann"), server=server, ldap_changes="timestamp"))
+        assert follower.cursor.startswith("timestamp ")
+
+
 def test_an_account_that_is_no_longer_kept_lists_everything(remembering, unaccounted, opened):
     follower = followed(opened(part_of(remembering, "ann")))
-    timely = followed(opened(part_of(unaccounted, "bob"), server=unaccounted))
+    timely = followed(opened(part_of(unaccounted, "bob"), server=unaccounted, ldap_changes="timestamp"))
     _, directory, branches, _ = timely.cursor.split(" ")
     timely.cursor = f"syncrepl {directory} {branches} {follower.cursor.split(' ')[3]}"
     timely.follow()
@@ -633,7 +643,8 @@ def by_time(unaccounted, opened):
     """Makes plugins that go by time, without going back behind it."""
 
     def by_time(base, **config):
-        return opened(base, server=unaccounted, **{"ldap_changes_overlap": 0, **config})
+        timely = {"ldap_changes": "timestamp", "ldap_changes_overlap": 0}
+        return opened(base, server=unaccounted, **{**timely, **config})
 
     return by_time
 
@@ -697,9 +708,10 @@ def test_a_branch_that_moves_in_lists_everything(unaccounted, by_time):
     assert (names(follower.rows.values()), follower.was_full) == (["ann", "bob"], True)
 
 
-def test_a_cursor_without_a_time_lists_everything(unaccounted, by_time):
+@pytest.mark.parametrize("mark", ["yesterday", "20261399000000.0Z", ""])
+def test_a_cursor_without_a_time_lists_everything(unaccounted, by_time, mark):
     follower = followed(by_time(part_of(unaccounted, "ann")))
-    follower.cursor = follower.cursor.rsplit(" ", 1)[0] + " yesterday"
+    follower.cursor = follower.cursor.rsplit(" ", 1)[0] + f" {mark}"
     follower.follow()
     assert follower.was_full
 
@@ -751,7 +763,7 @@ def changed(server, name, when, **attributes):
 
 
 def test_active_directory_is_asked_by_the_time_that_it_can_be_asked_by(active_directory, opened):
-    follower = followed(opened(PEOPLE, server=active_directory))
+    follower = followed(opened(PEOPLE, server=active_directory, ldap_changes="timestamp"))
     changed(active_directory, "ann", "20200101130000.0Z", cn="anna")
     changed(active_directory, "bob", "20190101130000.0Z", cn="unnoticed")
     follower.follow()
@@ -759,7 +771,7 @@ def test_active_directory_is_asked_by_the_time_that_it_can_be_asked_by(active_di
 
 
 def test_another_controller_of_the_same_name_lists_everything(active_directory, opened, tmp_path):
-    follower = followed(opened(PEOPLE, server=active_directory))
+    follower = followed(opened(PEOPLE, server=active_directory, ldap_changes="timestamp"))
     (tmp_path / "root.ldif").write_text(CONTROLLER.format(name="second"))
     active_directory.stop()
     active_directory.start()
@@ -769,12 +781,60 @@ def test_another_controller_of_the_same_name_lists_everything(active_directory, 
 
 def test_a_time_that_no_server_writes_is_none(active_directory, opened):
     changed(active_directory, "ann", "2099010112Z")
-    assert followed(opened(PEOPLE, server=active_directory)).cursor is None
+    assert followed(opened(PEOPLE, server=active_directory, ldap_changes="timestamp")).cursor is None
 
 
 @pytest.mark.parametrize("ordering", [""])
 def test_a_time_that_cannot_be_asked_for_lists_everything_each_time(active_directory, opened):
-    assert is_listed_each_time(followed(opened(PEOPLE, server=active_directory)))
+    assert is_listed_each_time(followed(opened(PEOPLE, server=active_directory, ldap_changes="timestamp")))
+
+
+# The words of RFC 4533
+
+UUID_BYTES = bytes(range(16))
+UUID_TEXT = "00010203-0405-0607-0809-0a0b0c0d0e0f"
+ID_SET = b"\x31\x12\x04\x10" + UUID_BYTES
+
+
+def state(name):
+    control = SyncStateControl()
+    control.state, control.entryUUID = name, UUID_TEXT
+    return control
+
+
+@pytest.mark.parametrize(
+    ("controls", "message"),
+    [
+        ([state("add")], Changed(uuid=UUID_TEXT, dn="cn=a", attributes={})),
+        ([ResponseControl(), state("modify")], Changed(uuid=UUID_TEXT, dn="cn=a", attributes={})),
+        ([state("delete")], Gone(uuids=[UUID_TEXT])),
+        ([state("present")], Present()),
+        ([], Present()),
+    ],
+)
+def test_an_entry_comes_with_its_state(controls, message):
+    assert list(messages(ldap.RES_SEARCH_ENTRY, [("cn=a", {}, controls)], [])) == [message]
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (b"\xa3\x17\x01\x01\xff" + ID_SET, [Gone(uuids=[UUID_TEXT])]),
+        (b"\xa3\x14" + ID_SET, [Present()]),
+        (b"\xa2\x03\x01\x01\xff", [Present()]),
+        (b"\xa1\x03\x01\x01\xff", []),
+        (b"\x80\x01x", []),
+    ],
+)
+def test_a_message_in_between_says_who_is_gone_or_left(value, told):
+    name = SyncInfoMessage.responseName
+    assert list(messages(ldap.RES_INTERMEDIATE, [(name, value, []), ("1.2.3", value, [])], [])) == told
+
+
+def test_an_end_without_a_word_tells_nothing_of_who_is_gone():
+    (end,) = messages(ldap.RES_SEARCH_RESULT, [], [ResponseControl()])
+    assert end == Done(cookie=None, tells_gone=False)
+    assert list(messages(ldap.RES_SEARCH_REFERENCE, [(None, ["ldap://a"], [])], [])) == []
 
 
 # What goes wrong

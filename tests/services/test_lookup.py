@@ -11,7 +11,9 @@ from lookupd.answer import Origin
 from lookupd.errors import QuestionTooLarge, SourceError, UnknownProfile
 from lookupd.freshness import Freshness
 from lookupd.principal import Principal
+from lookupd.services.lookup import REACH
 from tests.fakes import ADA, BOB, NOBODY, Directory, Office, config_of, until
+from tests.faults.clock import FakeTime
 
 
 @pytest.fixture
@@ -443,3 +445,39 @@ async def test_tenants_with_the_same_names_do_not_see_each_other(open_office, sy
     assert (await find(office, "")).total == 1
     with pytest.raises(UnknownProfile):
         await office.lookup.find(Principal(tenant="nobody's"), "default", "ann")
+
+
+async def test_a_source_is_waited_for_no_longer_than_its_own_time(open_office):
+    crm = Directory(rows=[ADA], gate=asyncio.Event())
+    office = await open_office({"name": "crm", "sync": False, "live": {"timeout": "30ms"}}, crm=crm)
+    page = await find(office, "ada")
+    assert [failure.reason for failure in page.failed] == ["source 'crm' did not reply within 30 ms"]
+
+
+@pytest.mark.parametrize("waits", [{"live": {"timeout": "20ms"}}, {}])
+async def test_a_source_that_hangs_is_asked_three_times_and_then_left_alone(open_office, waits):
+    crm = Directory(rows=[ADA], gate=asyncio.Event())
+    office = await open_office({"name": "crm", "sync": False, **waits}, profile={"timeout": "20ms"}, crm=crm)
+    [source] = office.sources
+    source.gate.clock = FakeTime().monotonic
+    for asked in (1, 2, 3, 3, 3):
+        page = await find(office, "ada")
+        await until(lambda: source.condition.in_flight == 0)
+        assert ([failure.source for failure in page.failed], len(crm.asked)) == (["crm"], asked)
+    assert "does not answer" in page.failed[0].reason
+
+
+@pytest.mark.parametrize("is_mixed", [True, False])
+async def test_no_page_reaches_further_than_it_may_and_says_so(open_office, is_mixed):
+    rows = people(*(f"Ann {number:05}" for number in range(REACH + 2)))
+    office = await open_office(
+        {"name": "staff"},
+        {"name": "crm", "sync": not is_mixed and {}},
+        staff=Directory(rows=rows),
+        crm=Directory(),
+    )
+    await office.sync()
+    last = await find(office, "", limit=5, offset=REACH - 2)
+    assert (len(last.hits), last.total, last.is_cut) == (2, REACH + 2, True)
+    behind = await find(office, "", limit=5, offset=10**18)
+    assert (behind.hits, behind.total, behind.is_cut) == ((), REACH + 2, True)

@@ -537,6 +537,105 @@ async def test_a_live_absence_of_the_very_number_does_not_end_the_match_of_a_blo
     assert name(await who(office)) == "Large block"
 
 
+#: Ada's company, as a partner lists it
+ACME = {"id": "9", "name": "ACME", "number": "+33 1 99 00 12 xx", "mobile": None}
+
+
+async def test_a_block_of_another_source_counts_when_the_exact_match_turns_out_to_have_gone(open_office):
+    staff, crm = Directory(rows=[ADA]), Directory(rows=[ACME])
+    office = await open_office({"name": "staff"}, {"name": "crm", "max_stale": "99d"}, staff=staff, crm=crm)
+    await office.sync()
+    staff.rows = []
+    office.clock.move(days=8)
+    for origin in ("just asked", "remembered"):
+        answer = await who(office)
+        assert (name(answer), answer.known.tier, answer.failed) == ("ACME", Tier.COMPANY, ()), origin
+    assert len(live_questions(staff)) == 1
+
+
+async def test_a_block_of_the_same_source_counts_when_the_exact_match_turns_out_to_have_gone(open_office):
+    staff = Directory(rows=[ADA, ACME])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    staff.rows = []
+    office.clock.move(hours=1)
+    assert name(await who(office)) == ADA["name"]
+    await until(lambda: live_questions(staff) and not office.live._flying)
+    assert name(await who(office)) == "ACME"
+
+
+async def test_a_block_does_not_count_while_another_source_has_the_number_itself(open_office):
+    staff, crm, others = Directory(rows=[ADA]), Directory(rows=[ACME]), Directory(rows=[CYD])
+    office = await open_office(
+        {"name": "staff"},
+        {"name": "crm", "max_stale": "99d"},
+        {"name": "others", "max_stale": "99d"},
+        staff=staff,
+        crm=crm,
+        others=others,
+    )
+    await office.sync()
+    staff.rows = []
+    office.clock.move(days=8)
+    assert name(await who(office)) == "Cyd"
+
+
+async def test_an_expired_block_is_asked_about_like_anything_expired(open_office):
+    staff, crm = Directory(rows=[ADA]), Directory(rows=[ACME])
+    office = await open_office({"name": "staff"}, {"name": "crm"}, staff=staff, crm=crm)
+    await office.sync()
+    staff.rows = []
+    office.clock.move(days=8)
+    assert name(await who(office)) is None
+    assert (len(live_questions(staff)), len(live_questions(crm))) == (1, 1)
+    assert name(await who(office)) is None
+    assert (len(live_questions(staff)), len(live_questions(crm))) == (1, 1)
+
+
+@pytest.mark.parametrize(("allowed", "shown"), [(True, "ACME"), (False, None)])
+@pytest.mark.parametrize("asks_live", [True, False])
+async def test_an_expired_block_is_shown_where_asking_fails_and_the_profile_allows(
+    open_office, allowed, shown, asks_live
+):
+    staff, crm = Directory(rows=[ADA]), Directory(rows=[ACME])
+    settings = {"name": "crm", **({} if asks_live else {"live": False})}
+    office = await open_office(
+        {"name": "staff"}, settings, staff=staff, crm=crm, profile={"serve_expired": allowed}
+    )
+    await office.sync()
+    staff.rows, crm.error = [], SourceError("down")
+    office.clock.move(days=8)
+    answer = await who(office)
+    assert (name(answer), [failure.source for failure in answer.failed]) == (shown, ["crm"])
+
+
+@pytest.mark.parametrize(("failing", "shown"), [({"crm"}, "ACME"), ({"staff", "crm"}, ADA["name"])])
+async def test_a_block_of_a_source_that_just_failed_is_shown_for_want_of_better(open_office, failing, shown):
+    directories = {"staff": Directory(rows=[ADA]), "crm": Directory(rows=[ACME])}
+    office = await open_office({"name": "crm"}, {"name": "staff"}, **directories)
+    await office.sync()
+    directories["staff"].rows = []
+    for down in failing:
+        directories[down].error = SourceError("down")
+    office.clock.move(days=8)
+    assert name(await who(office)) == shown
+
+
+async def test_a_stale_block_is_not_asked_about_again_and_again(open_office):
+    crm = Directory(rows=[ACME])
+    office = await open_office({"name": "crm", "absent_ttl": "2h"}, crm=crm)
+    await office.sync()
+    office.clock.move(hours=1)
+    for _ in range(3):
+        assert name(await who(office)) == "ACME"
+        await until(lambda: live_questions(crm) and not office.live._flying)
+        office.clock.move(minutes=30)
+    assert len(live_questions(crm)) == 1
+    lines = (await who(office)).story.lines()
+    assert "nobody has this number" in lines[1]
+    assert lines[1].startswith("'crm' said at 20")
+
+
 OTHER = UUID("00000000-0000-4000-8000-00000000000f")
 
 
@@ -679,6 +778,13 @@ async def test_the_story_of_an_old_answer_tells_what_was_said_and_what_is_done(o
         "'staff' is asked again behind",
         "answer: Ada Bélanger",
     ]
+
+
+async def test_the_story_tells_instants_as_what_they_are(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
+    await office.sync()
+    [line] = [line for line in (await who(office)).story.lines() if "as of" in line]
+    assert line.endswith(" UTC")
 
 
 async def test_the_story_of_nobody_says_so(open_office):

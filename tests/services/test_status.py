@@ -1,7 +1,7 @@
 """How each source is doing, and what somebody should look at."""
 
 import sqlite3
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +9,7 @@ import pytest
 
 from lookupd.errors import SourceError, SourceShrank, UnknownSource
 from lookupd.freshness import Freshness
+from lookupd.health import FAILURES, Breaker
 from lookupd.services.status import Status
 from lookupd.source import State
 from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, Paper, config_of
@@ -94,7 +95,7 @@ async def test_a_run_that_is_held_is_trouble_until_one_succeeds(open_office):
     with pytest.raises(SourceError):
         await office.sync()
     status = await status_of(office)
-    assert status.trouble == status.held
+    assert (status.trouble, status.complaint) == (status.held, "sync held")
     assert "would lose 59 of its 60 contacts" in status.trouble
     staff.error, staff.rows = None, everybody
     await office.sync()
@@ -173,3 +174,42 @@ def test_an_index_that_cannot_be_read_is_told():
     status = Status([], DamagedIndex(), Paper(), {"view xml": "no lxml"}, Clock())
     assert status.index_problem() == "the index cannot be read: database disk image is malformed"
     assert status.broken_plugins == {"view xml": "no lxml"}
+
+
+@pytest.mark.parametrize("problem", [None, "database or disk is full"])
+def test_it_is_told_why_answers_are_not_written(problem):
+    assert Status([], DamagedIndex(), Paper(problem), {}, Clock()).answers_problem() == problem
+
+
+@pytest.mark.parametrize(
+    ("settings", "load_error", "complaint"),
+    [
+        ({}, SourceError("secret"), "does not load"),
+        ({}, None, "last sync failed"),
+        ({"sync": False}, None, "does not answer"),
+    ],
+)
+async def test_what_anybody_may_read_is_the_kind_of_trouble(open_office, settings, load_error, complaint):
+    staff = Directory(load_error=load_error)
+    office = await open_office({"name": "staff", **settings}, staff=staff)
+    assert (await status_of(office)).complaint == (complaint if load_error else None)
+    staff.error = SourceError("secret")
+    with suppress(SourceError):
+        await office.sync()
+    for source in office.sources:
+        with suppress(SourceError):
+            await source.search("ada", NOBODY, SOON)
+    assert (await status_of(office)).complaint == complaint
+
+
+async def test_a_source_that_is_left_alone_is_told(open_office):
+    staff = Directory(error=SourceError("down"))
+    office = await open_office({"name": "staff", "sync": False}, staff=staff)
+    [source] = office.sources
+    for _ in range(FAILURES):
+        assert (await status_of(office)).condition.breaker is Breaker.CLOSED
+        with pytest.raises(SourceError):
+            await source.search("ada", NOBODY, SOON)
+    condition = (await status_of(office)).condition
+    assert condition.breaker is Breaker.OPEN
+    assert (condition.in_flight, condition.stuck_threads) == (0, 0)

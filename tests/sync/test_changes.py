@@ -104,6 +104,21 @@ async def test_all_who_shared_an_id_leave_with_it(ground, directory, backend):
     ground.check()
 
 
+async def test_a_change_of_an_id_that_several_share_pulls_everything(ground, directory, backend):
+    """Which of them changed cannot be told: none may be overwritten by another."""
+    twin = {**EVE, "id": "2"}
+    directory.rows = [ADA, BOB, twin]
+    source = source_with(backend)
+    await ground.sync(source)
+    renamed = {**twin, "name": "Eve Tran"}
+    backend.step([renamed])
+    directory.rows = [ADA, BOB, renamed]
+    await ground.sync(source)
+    assert ground.names() == ["Ada Bélanger", "Bob Müller", "Eve Tran"]
+    assert cursors(directory) == [None, "0", None]
+    ground.check()
+
+
 @pytest.mark.parametrize("is_lazy", [False, True], ids=["at once", "while rows are read"])
 async def test_an_expired_cursor_means_that_everything_is_pulled(ground, source, directory, backend, is_lazy):
     backend.step([EVE, {**ADA, "id": None}, *people(1500)])

@@ -46,7 +46,7 @@ async def test_an_index_that_cannot_answer_is_a_503(new_site):
         index.execute("ALTER TABLE source RENAME TO gone")
     reply = await site.ask("/ready", token=None)
     assert reply.status == 503
-    assert reply.json == {"status": "fail", "reasons": ["the index cannot be read: no such table: source"]}
+    assert reply.json == {"status": "fail", "reasons": ["the index cannot be read"]}
 
 
 async def test_an_index_that_cannot_answer_does_not_touch_live(new_site):
@@ -66,6 +66,16 @@ async def test_an_index_that_cannot_answer_is_in_the_status(new_site):
         "status": "fail",
         "trouble": "the index cannot be read: no such table: source",
     }
+
+
+async def test_answers_that_cannot_be_kept_are_in_the_status_and_no_reason_for_a_503(new_site, tmp_path):
+    (tmp_path / "data" / "answers.db").mkdir(parents=True)
+    site = await new_site()
+    part = (await site.ask("/0.1/status")).json["answers"]
+    assert part == {"status": "fail", "trouble": "unable to open database file"}
+    ready = await site.ask("/ready", token=None)
+    assert ready.status == 200
+    assert "remembered answers cannot be written" in ready.json["reasons"]
 
 
 @pytest.mark.parametrize("path", ["/live", "/ready"])

@@ -54,28 +54,23 @@ def messages(
 ) -> Iterator[Message]:
     """One reply of `result4`; pointers to other servers say nothing."""
     if kind == ldap.RES_SEARCH_ENTRY:
-        for dn, attributes, states in data:
-            yield from _entry(dn, attributes, states)
+        yield from (_entry(dn, attributes, entry_controls) for dn, attributes, entry_controls in data)
     elif kind == ldap.RES_INTERMEDIATE:
         for name, value, _ in data:
             if name == SyncInfoMessage.responseName:
                 yield from _info(SyncInfoMessage(value))
     elif kind == ldap.RES_SEARCH_RESULT:
-        ends = [control for control in controls if isinstance(control, SyncDoneControl)]
-        end = ends[0] if ends else None
+        end = next((control for control in controls if isinstance(control, SyncDoneControl)), None)
         yield Done(cookie=end and (end.cookie or None), tells_gone=bool(end and end.refreshDeletes))
 
 
-def _entry(dn: str, attributes: Mapping[str, Sequence[bytes]], states: Iterable[object]) -> Iterator[Message]:
-    for state in states:
-        if not isinstance(state, SyncStateControl):
-            continue
-        if state.state == "delete":
-            yield Gone(uuids=[state.entryUUID])
-        elif state.state == "present":
-            yield Present()
-        else:
-            yield Changed(uuid=state.entryUUID, dn=dn, attributes=attributes)
+def _entry(dn: str, attributes: Mapping[str, Sequence[bytes]], controls: Iterable[object]) -> Message:
+    told = next((control for control in controls if isinstance(control, SyncStateControl)), None)
+    if told is None or told.state == "present":
+        return Present()
+    if told.state == "delete":
+        return Gone(uuids=[told.entryUUID])
+    return Changed(uuid=told.entryUUID, dn=dn, attributes=attributes)
 
 
 def _info(info: SyncInfoMessage) -> Iterator[Message]:

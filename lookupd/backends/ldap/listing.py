@@ -130,11 +130,12 @@ class Listing:
 
 
 def _ways(pull: Pull) -> Iterator[Way]:
+    """Timestamps never tell who is gone, so they are used only where somebody wants them."""
     wanted = pull.settings.ldap_changes
     syncrepl = Syncrepl(pull)
     if wanted == "syncrepl" or (wanted == "auto" and syncrepl.is_offered):
         yield syncrepl
-    if wanted in {"timestamp", "auto"}:
+    if wanted == "timestamp":
         yield Timestamp(pull)
 
 

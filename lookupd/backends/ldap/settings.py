@@ -52,10 +52,13 @@ class Settings(BaseModel):
     ldap_page_size: int = Field(default=1000, ge=1, description="entries to a page of a pull")
     ldap_changes: Literal["auto", "syncrepl", "timestamp", "none"] = Field(
         default="auto",
-        description="how to learn what changed since the last pull; auto is the first that the server offers",
+        description="how to learn what changed since the last pull; auto: syncrepl where offered, else none",
     )
     ldap_changes_overlap: float = Field(
-        default=600.0, ge=0, description="seconds that each question by timestamp goes back behind the last"
+        default=600.0,
+        ge=0,
+        le=604_800,
+        description="seconds that each question by timestamp goes back behind the last change known",
     )
     ldap_tls: Literal["none", "starttls"] = Field(
         default="none", description="starttls encrypts an ldap:// connection; ldaps:// always is"

@@ -15,6 +15,7 @@ LookupdError
 |-- SyncError                a run did not change the index
 |   |-- SourceShrank         it would have removed too much: held
 |   |-- SyncRunning          another process pulls this source
+|   |-- IndexDamaged         the index turned out to be damaged: made anew, everything is pulled again
 |   `-- NothingPulled        the source cannot be listed
 |-- DataError                a data file cannot be used
 |   |-- DataNewer            written by a newer lookupd
@@ -156,6 +157,13 @@ class NothingPulled(SyncError):
             f"source {source!r} cannot be listed: its back-end has neither list_all nor search "
             f"(set sync: false to ask it live only)"
         )
+
+
+class IndexDamaged(SyncError):
+    """The index turned out to be damaged in the middle of a run; an empty one has taken its place."""
+
+    def __init__(self, index: str) -> None:
+        super().__init__(f"{index}: was damaged and is made anew; everything is pulled again")
 
 
 class DataError(LookupdError):

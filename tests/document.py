@@ -32,7 +32,7 @@ _CHANGING = tuple(
         (r"^Age: \d+$", "Age: SOME"),
         (r"\t[\d.e-]+\t(succeeded|failed|held)\t", r"\tSOME\t\1\t"),
         (r"\blkp_[\w-]{32}", "lkp_SECRET"),
-        (r"\b[0-9a-f]{8}\b", "ID"),
+        (r"\b[0-9a-f]{16}\b", "ID"),
     )
 )
 

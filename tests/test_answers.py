@@ -226,6 +226,7 @@ async def test_an_answer_that_makes_no_sense_costs_its_question_only(tmp_path, s
 LEARNER = """
 import asyncio, sys
 from pathlib import Path
+from lookupd.answers import file
 from lookupd.answers.store import Pauses, Store
 from lookupd.answers.table import kept
 from lookupd.memory import Asked, Remembered
@@ -277,3 +278,15 @@ def test_what_a_full_disk_could_not_take_is_written_when_it_can(tmp_path):
         assert disk.failed > 0
     learnt = next(int(line.split()[1]) for line in learner.lines if line.startswith("fails"))
     assert {str(number) for number in range(learnt)} <= {number for number, _ in rows(path)}
+
+
+def test_the_good_file_that_took_a_damaged_ones_place_stays(tmp_path):
+    path = tmp_path / "answers.db"
+    file.connect(path).close()
+    damaged = file.which(path)
+    path.rename(tmp_path / "moved")
+    file.connect(path).close()
+    file.set_aside(path, damaged, "damaged")
+    assert path.exists()
+    file.set_aside(path, file.which(path), "damaged")
+    assert not path.exists()

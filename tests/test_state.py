@@ -301,3 +301,9 @@ def test_what_stands_before_the_first_name_is_no_statement():
     [upgrade] = [*statements("lookupd.state", "upgrades.sql").values()][:1]
     assert upgrade.startswith("-- Who may ask")
     assert upgrade.endswith("STRICT")
+
+
+def test_a_name_of_any_bytes_is_kept_as_far_as_it_can_be_written(tmp_path):
+    with closing(Tokens(tmp_path / "state.db")) as tokens:
+        tokens.add("caf\udce9", tenant="t", user=None, scopes=("#",), now=datetime.now(UTC))
+        assert [token.name for token in tokens.all()] == ["caf?"]

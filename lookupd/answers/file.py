@@ -36,15 +36,19 @@ def connect(path: Path) -> sqlite3.Connection:
         if not path.exists():
             ANSWERS.create(path)
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA journal_size_limit = 16777216")
+    try:
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
-def set_aside(path: Path, problem: str) -> None:
-    """Move a file away that turned out to be damaged."""
+def set_aside(path: Path, file: int | None, problem: str) -> None:
+    """Move a damaged file away; not the good one that another process has put in its place."""
     with alone(path.parent):
-        if path.exists():
+        if file is not None and which(path) == file:
             ANSWERS.set_aside(path, problem)
 
 

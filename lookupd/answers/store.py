@@ -164,7 +164,7 @@ class Store:
         if file.is_damage(error):
             self._disconnect()
             with suppress(OSError):
-                file.set_aside(self._path, str(error))
+                file.set_aside(self._path, self._file, str(error))
 
     def _well(self) -> None:
         if self.problem is not None:

@@ -48,8 +48,9 @@ class Tokens:
         self, name: str, *, tenant: str, user: str | None, scopes: Sequence[str], now: datetime
     ) -> tuple[Token, str]:
         """A new token and its secret, which nobody can show again. Durable on return."""
+        name = name.encode("utf-8", "replace").decode()  # a shell hands over any bytes
         secret = PREFIX + secrets.token_urlsafe(24)
-        id_ = secrets.token_hex(4)
+        id_ = secrets.token_hex(8)
         self._connection.execute(
             _SQL["add"], (id_, _hash(secret), name, tenant, user, json.dumps(list(scopes)), now.timestamp())
         )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from lookupd.errors import (
     CursorExpired,
+    IndexDamaged,
     LookupdError,
     SourceShrank,
     SourceTimeout,
@@ -41,13 +42,6 @@ logger = logging.getLogger(__name__)
 REASONS = 10
 #: what confirms that contacts are gone is asked this many at a time
 CONFIRM = 100
-
-
-class IndexDamaged(SyncError):
-    """The index turned out to be damaged in the middle of a run; an empty one has taken its place."""
-
-    def __init__(self, index: Path) -> None:
-        super().__init__(f"{index}: was damaged and is made anew; everything is pulled again")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +96,7 @@ class Run:
                 return await self._run(accept_loss=accept_loss)
         except sqlite3.Error as error:
             if await self._thread.run(partial(database.replace_if_damaged, self._paths.index, error)):
-                raise IndexDamaged(self._paths.index) from error
+                raise IndexDamaged(str(self._paths.index)) from error
             raise self._told(error, is_late=False) from error
         except OSError as error:
             raise self._told(error, is_late=False) from error

@@ -11,9 +11,9 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from lookupd.errors import LookupdError, SourceShrank, SourceTimeout, SyncRunning
+from lookupd.errors import IndexDamaged, LookupdError, SourceShrank, SourceTimeout, SyncRunning
 from lookupd.source import State
-from lookupd.sync.run import IndexDamaged, Run
+from lookupd.sync.run import Run
 
 if TYPE_CHECKING:
     from apscheduler.triggers.base import BaseTrigger

@@ -10,9 +10,8 @@ from contextlib import closing
 import pytest
 
 from lookupd.contact import Shape
-from lookupd.errors import SourceError, SourceFailed, SourceTimeout, SyncError, SyncRunning
+from lookupd.errors import IndexDamaged, SourceError, SourceFailed, SourceTimeout, SyncError, SyncRunning
 from lookupd.index import database
-from lookupd.sync.run import IndexDamaged
 from tests.fakes import ADA, BOB, Directory, FakeBackend, source_of
 from tests.process import lookupd, write_config, write_csv
 from tests.sync.ground import ChangingBackend, damage, people, source_with, until

@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test lint format bench transcript fuzz clean
+.PHONY: run test lint format bench bench-full transcript fuzz chaos clean
 
 run: $(VENV)/.run  ## Start the daemon on the demo directory.
 	@$(BIN)/python tools/run_demo.py
@@ -17,15 +17,20 @@ lint: $(VENV)/.dev  ## Style, types and the arrows of the design.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tools bench docs
+	$(BIN)/mypy tools bench docs chaos
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev  ## Lay out the code, and mend what can be mended.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev  ## Measure, as ratios to floors of the same run.
-	$(BIN)/python bench/numbers.py
+bench: $(VENV)/.dev  ## Measure, as ratios to floors of the same run: build/bench.json.
+	@tools/system_packages.sh bench $(PYTHON)
+	$(BIN)/python -m bench.run
+
+bench-full: $(VENV)/.dev  ## The same with 10 million contacts too, into docs/performance.md.
+	@tools/system_packages.sh bench $(PYTHON)
+	$(BIN)/python -m bench.run --full --publish docs
 
 transcript: $(VENV)/.dev  ## Play docs/transcript.md again: a real LDAP server, killed and started again.
 	$(BIN)/python docs/make_transcript.py
@@ -33,6 +38,9 @@ transcript: $(VENV)/.dev  ## Play docs/transcript.md again: a real LDAP server, 
 fuzz: $(VENV)/.dev  ## Look for inputs that break a promise: every target for 60 s.
 	$(PIP) --editable '.[fuzz]'
 	$(BIN)/python fuzz/run.py
+
+chaos: $(VENV)/.dev  ## Put every promise to the test, with real servers that fail; docs/promises.md.
+	$(BIN)/python -m chaos.run
 
 clean:  ## Remove everything that was made.
 	rm -rf $(VENV) var build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

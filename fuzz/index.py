@@ -51,10 +51,14 @@ class Index:
         self._loop.close()
         shutil.rmtree(self._folder)
 
-    def search(self, term: str, sources: Sequence[int], *, limit: int = 1000, offset: int = 0) -> Found:
+    def search(self, term: str, sources: Sequence[str], *, limit: int = 1000, offset: int = 0) -> Found:
         """What the reader finds."""
         found: Found = self._wait(self.reader.search(term, sources, limit=limit, offset=offset))
         return found
+
+    def turn(self) -> None:
+        """The reader sees what was written up to now."""
+        self._wait(asyncio.sleep(0))
 
     def sync(self, shape: Shape, *batches: Sequence[dict[str, object]]) -> Plan:
         """One run that pulls these rows, already checked; what it changed."""

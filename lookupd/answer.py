@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from lookupd.number import Number, Tier
 
 
+#: how the index is called among those that could not be asked
+INDEX = "index"
+
+
 class Origin(StrEnum):
     """Where an answer was taken from."""
 
@@ -24,7 +28,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A source that could not be asked: so its absence from an answer says nothing."""
+    """A source that could not be asked, or the index: so its absence from an answer says nothing."""
 
     source: str
     reason: str
@@ -94,5 +98,7 @@ class Page:
     total: int
     #: whether there are more than were counted
     is_cut: bool
-    #: sources that could not be asked in time: what they hold is missing
+    #: sources that could not be asked in time, and perhaps the index: what they hold is missing
     failed: tuple[Failure, ...] = ()
+    #: whether time was up before the index was searched through
+    is_partial: bool = False

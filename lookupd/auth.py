@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from lookupd.state.tokens import Token
 
-#: seconds a checked token is believed, and so the longest that a revoked one still works
-BELIEVED = 5.0
+#: seconds a checked token is believed; with the second in `lookupd.lane`, a revoked one works for 5 s more
+BELIEVED = 4.0
 #: tokens believed at a time
 CAPACITY = 10_000
 

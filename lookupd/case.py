@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from lookupd.answer import Answer, Known, Origin, Story
+from lookupd.answer import INDEX, Answer, Failure, Known, Origin, Story
 from lookupd.decision import Decision, Standing, Word, takes_back, tier_of
-from lookupd.errors import SourceDown, SourceError
+from lookupd.errors import IndexUnusable, SourceDown, SourceError
 from lookupd.freshness import Freshness
 from lookupd.number import Number, Tier, parse, question_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from lookupd.contact import Contact
@@ -32,13 +32,13 @@ class Index(Protocol):
     """What a case needs of the index."""
 
     def sources(self) -> Mapping[str, Synced]:
-        """The sources that were ever synced, by uuid."""
+        """The sources that were ever synced, by uuid. Raises IndexUnusable."""
         ...
 
     def reverse(
-        self, number: Number, keys: Sequence[tuple[Tier, str]], sources: Container[str]
+        self, number: Number, keys: Iterable[tuple[Tier, str]], sources: Container[str]
     ) -> list[Candidate]:
-        """The synced contacts under the best key, the first of each source first."""
+        """The synced contacts under the best key, the first of each source first. Raises IndexUnusable."""
         ...
 
 
@@ -69,8 +69,10 @@ class Shared:
     index: Index
     live: Live
     clock: Callable[[], datetime]
-    #: the sources the index stands for, by uuid, and since when it holds
+    #: the sources the index stands for, by uuid, and since when it holds; none while it cannot be read
     pulled_at: Mapping[str, datetime]
+    #: why the index cannot be read
+    trouble: str | None = None
 
 
 class Case:
@@ -88,7 +90,7 @@ class Case:
             self._story.add("{!r} is not a telephone number: nobody is asked", exten[:64])
         else:
             self._story.add("{!r} is read as {}", exten[:64], _shown(self.number))
-            indexed = self._indexed(self.number, self._keys(self.number))
+            indexed = self._read(self.number, self._keys(self.number))
             self._standings = {
                 source: self._standing(source, self.number, indexed.get(source.uuid))
                 for source in self._profile.reverse
@@ -124,17 +126,35 @@ class Case:
             number=self.number,
             known=best,
             age=self._shared.clock() - best.since if best is not None else None,
-            failed=self._decision.failures(),
+            failed=(*self._index_failure(), *self._decision.failures()),
             story=self._story,
         )
 
-    def _keys(self, number: Number) -> tuple[tuple[Tier, str], ...]:
+    def _keys(self, number: Number) -> Iterator[tuple[Tier, str]]:
+        """The keys to look for, best first. The first is made at once, as mostly no other is needed."""
+        yield Tier.EXACT, number.key
         with_suffix = self._profile.settings.reverse.suffix
-        return tuple(
-            (tier, key) for tier, key in question_keys(number) if with_suffix or tier is not Tier.SUFFIX
-        )
+        for tier, key in question_keys(number)[1:]:
+            if with_suffix or tier is not Tier.SUFFIX:
+                yield tier, key
 
-    def _indexed(self, number: Number, keys: Sequence[tuple[Tier, str]]) -> dict[str, Known]:
+    def _read(self, number: Number, keys: Iterable[tuple[Tier, str]]) -> dict[str, Known]:
+        """What the index has; one that cannot be read counts as one that holds nothing."""
+        if self._shared.trouble is None:
+            try:
+                return self._indexed(number, keys)
+            except IndexUnusable as error:
+                self._shared = replace(self._shared, pulled_at={}, trouble=str(error))
+        self._story.add("{}", self._shared.trouble)
+        return {}
+
+    def _index_failure(self) -> tuple[Failure, ...]:
+        """Named only where it would have been asked."""
+        if self.number is None or self._shared.trouble is None:
+            return ()
+        return (Failure(source=INDEX, reason=self._shared.trouble),)
+
+    def _indexed(self, number: Number, keys: Iterable[tuple[Tier, str]]) -> dict[str, Known]:
         """The best that each source has in the index under the best of these keys, by uuid."""
         shared, now = self._shared, self._shared.clock()
         sources = {source.uuid: source for source in self._profile.reverse}
@@ -158,7 +178,7 @@ class Case:
         if not self._hides_blocks or any(known is not None and known.tier in _ITSELF for known in held):
             return
         self._hides_blocks = False
-        indexed = self._indexed(number, [key for key in self._keys(number) if key[0] not in _ITSELF])
+        indexed = self._read(number, [key for key in self._keys(number) if key[0] not in _ITSELF])
         for source, standing in self._standings.items():
             known = indexed.get(source.uuid)
             if known is not None and standing.known is None and self._counts(standing, known):
@@ -221,8 +241,9 @@ class Case:
 
     def _unasked(self, source: Source) -> Standing:
         self._story.add("{!r} is not in the index", source.name)
-        standing = Standing(source=source.name, asks_live=source.asks_live, word=Word.UNASKED)
-        if not source.asks_live:
+        asks_live = source.settings.live is not None  # it is spared only where the index stands for it
+        standing = Standing(source=source.name, asks_live=asks_live, word=Word.UNASKED)
+        if not asks_live:
             standing.failed(f"source {source.name!r} has not been synced yet", keep=False)
         return standing
 

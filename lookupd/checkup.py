@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ValidationError
 
-from lookupd.errors import LookupdError, PluginError
+from lookupd import configfile
+from lookupd.errors import ConfigError, LookupdError, PluginError
+from lookupd.loader import Loader
 from lookupd.principal import Principal
 from lookupd.secret import without_secrets
 from lookupd.setting import hint
+from lookupd.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
     from lookupd.config import Config, Keys
-    from lookupd.loader import Loader
     from lookupd.source import Source
-    from lookupd.sources import Sources
 
 #: how long one directory may take to answer everything that is asked of it here
 PATIENCE = timedelta(seconds=30)
@@ -43,6 +45,16 @@ _GENERIC = frozenset(
         "region",
     }
 )
+
+
+def read(file: Path) -> Config:
+    """The configuration, its sources' settings included. Raises ConfigError."""
+    config = configfile.read(file)
+    loader = Loader()
+    found = mistakes(config, Sources(config, loader), loader)
+    if found:
+        raise ConfigError(found)
+    return config
 
 
 def mistakes(config: Config, sources: Sources, loader: Loader) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ class Contact:
     body: str
     #: what is shown when this contact calls: the formatted column `reverse`
     display: str | None
-    numbers: tuple[ListedNumber, ...] = ()
+    numbers: Sequence[ListedNumber] = ()
     #: folded words of each searched column, a line each, then the digits of the numbers
     terms: str = ""
 
@@ -90,6 +90,13 @@ class Shape:
             with_suffix,
         ]
         self._seed = json.dumps(settled).encode()
+
+    def is_like(self, other: Shape) -> bool:
+        """Whether both stand for the same source under the same settings."""
+        # Which keys were given counts too: `live: {}` is not the same as no `live`.
+        return (self.source, self.source.model_fields_set, self.rules, self._with_suffix) == (
+            *(other.source, other.source.model_fields_set, other.rules, other._with_suffix),
+        )
 
     def checked(self, row: object) -> dict[str, object]:
         """A row as its back-end returned it, made safe to store. Raises RowRefused."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: how the system, and how SQLite, say that there is no room; the second is that of a WAL's shared memory
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+#: what may stand beside a database and is part of it
+SIDES = ("-wal", "-shm", "-journal")
+
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
@@ -27,6 +34,26 @@ def alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of the system or of SQLite says that there is no room on the disk."""
+    if isinstance(error, OSError):
+        return error.errno in NO_ROOM
+    return getattr(error, "sqlite_errorcode", 0) in FULL
+
+
+def beside(path: Path, side: str) -> Path:
+    """One of the files that SQLite keeps beside a database."""
+    return path.with_name(path.name + side)
+
+
+def which(path: Path) -> int | None:
+    """Which file lies at a path; None when there is none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,22 +5,16 @@ from __future__ import annotations
 import inspect
 import logging
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import ValidationError
 
-from lookupd.answers.store import Store
-from lookupd.answers.table import kept
 from lookupd.errors import LookupdError, reason_of
-from lookupd.index.reader import Reader
-from lookupd.live import Live
 from lookupd.loader import Loader
-from lookupd.memory import Memory
 from lookupd.plugins import ServiceArgs, ViewArgs
 from lookupd.profiles import Profiles
+from lookupd.records import Records
 from lookupd.sources import Sources, main_config
-from lookupd.sync.process import paths
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -36,44 +30,54 @@ class Desk:
 
     loader: Loader
     sources: Sources
+    records: Records
     #: the services that loaded, by name
     services: dict[str, Any] = field(default_factory=dict)
     #: plugins that did not load: "kind name" -> reason
     broken: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    async def open(cls, stack: AsyncExitStack, config: Config) -> Self:
-        """Open everything on a prepared index; the stack closes it."""
+    async def open(cls, stack: AsyncExitStack, config: Config, lasting: AsyncExitStack | None = None) -> Self:
+        """Open everything on a prepared index; the stack closes it, and `lasting`, if given, the records."""
         loader = Loader()
         sources = Sources(config, loader)
+        records = await Records.open(lasting or stack, config, sources)
+        desk = cls(loader=loader, sources=sources, records=records)
+        await desk.start(stack, config)
+        return desk
+
+    async def again(self, stack: AsyncExitStack, config: Config) -> Self:
+        """Another desk on the same records, with this one's sources where they have not changed.
+
+        They are still this one's, until the records follow the other.
+        """
+        loader = Loader()
+        sources = Sources(config, loader, self.sources)
+        desk = type(self)(loader=loader, sources=sources, records=self.records)
+        await desk.start(stack, config)
+        return desk
+
+    async def start(self, stack: AsyncExitStack, config: Config) -> None:
+        """Open its own sources and the services; the stack closes them."""
+        sources, records = self.sources, self.records
         stack.push_async_callback(sources.close)
         sources.open()
-        reader = await Reader.open(paths(config).index)
-        stack.push_async_callback(reader.close)
-        answers = Store(config.data / "answers.db", kept(sources), lambda: datetime.now(UTC))
-        stack.push_async_callback(answers.close)
-        memory = Memory(keep=answers.keep)
-        await answers.start(memory.learn)
-        live = Live(memory, lambda: datetime.now(UTC))
-        stack.push_async_callback(live.close)
-        desk = cls(loader=loader, sources=sources)
         args = ServiceArgs(
             config=main_config(config),
             sources={source.name: source for source in reversed([*sources])},
             all_sources=sources,
             profiles=Profiles(config, sources),
-            loader=loader,
-            broken_plugins=desk.broken,
-            index=reader,
-            live=live,
-            answers=answers,
+            loader=self.loader,
+            broken_plugins=self.broken,
+            index=records.index,
+            live=records.live,
+            answers=records.answers,
             state=None,
         )
-        for name in loader.names("service"):
-            service = await desk.load(stack, "service", name, args)
+        for name in self.loader.names("service"):
+            service = await self.load(stack, "service", name, args)
             if service is not None:
-                desk.services[name] = service[0]
-        return desk
+                self.services[name] = service[0]
 
     async def load(
         self, stack: AsyncExitStack, kind: Literal["service", "view"], name: str, args: ServiceArgs | ViewArgs

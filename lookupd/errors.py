@@ -19,7 +19,10 @@ LookupdError
 |   `-- NothingPulled        the source cannot be listed
 |-- DataError                a data file cannot be used
 |   |-- DataNewer            written by a newer lookupd
-|   `-- DataDamaged          not a database, or not ours
+|   |-- DataDamaged          not a database, or not ours
+|   |-- BackupUnusable       what was to be restored is no sound backup
+|   |-- DiskFull             nothing was written, as there is no room
+|   `-- IndexUnusable        the index cannot be read just now
 |-- AuthError                who asks is not known, or may not ask this
 |   |-- TokenUnknown         no such token
 |   `-- NotPermitted         the token does not reach this far
@@ -184,7 +187,30 @@ class DataDamaged(DataError):
     """A data file is not a database, or not one of ours."""
 
     def __init__(self, file: str, reason: str) -> None:
-        super().__init__(f"{file}: damaged ({reason}); move it away, or restore a backup")
+        super().__init__(
+            f"{file}: damaged ({reason}); restore a backup (lookupd state restore FILE), or move it away"
+        )
+
+
+class BackupUnusable(DataError):
+    """A file cannot be restored; the state is as it was."""
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"{file}: cannot be restored ({reason}); nothing was changed, use another backup")
+
+
+class DiskFull(DataError):
+    """There is no room on the disk; nothing was written."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(f"{file}: the disk is full, nothing was written; make room there, and do it again")
+
+
+class IndexUnusable(DataError):
+    """The index cannot be read just now; one that is damaged is made anew behind, without an operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the index cannot be read: {reason}")
 
 
 class AuthError(LookupdError):

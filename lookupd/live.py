@@ -130,7 +130,7 @@ class Live:
         now = self._clock()
         for number, question in numbers.items():
             word = heard.get(number)
-            if not isinstance(word, SourceError):
+            if not (isinstance(word, SourceError) or source.is_replaced):
                 self._memory.put(question, word, now)
         return heard
 

@@ -9,7 +9,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from datetime import datetime
 
     from lookupd.contact import Contact
@@ -80,6 +80,11 @@ class Memory:
         known = self._answers.get(question)
         if known is None or known.at < remembered.at:
             self._take(question, remembered)
+
+    def forget(self, sources: Container[str]) -> None:
+        """Nothing that the sources with these uuids said counts any more."""
+        for question in [question for question in self._answers if question.source in sources]:
+            del self._answers[question]
 
     def _take(self, question: Asked, remembered: Remembered) -> None:
         self._answers[question] = remembered

@@ -13,18 +13,21 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from lookupd.errors import (
     AuthError,
+    DiskFull,
     LookupdError,
     NotPermitted,
     QuestionTooLarge,
     UnknownProfile,
     UnknownSource,
 )
+from lookupd.lane import Stop
 from lookupd.principal import Principal
 from lookupd.secret import MASK
 
@@ -57,7 +60,9 @@ _NOT_FOUND = (
 )
 
 #: the headers of ours that pages of other origins may read
-_OWN_HEADERS = "Age, X-Lookupd-Failed, X-Lookupd-Freshness"
+_OWN_HEADERS = "Age, X-Lookupd-Failed, X-Lookupd-Freshness, X-Lookupd-Partial"
+#: headers of every response, where pages of other origins may ask
+OPEN = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": _OWN_HEADERS}
 _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Content-Type, X-Auth-Token, Wazo-Tenant",
     "Access-Control-Allow-Methods": "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT",
@@ -81,12 +86,16 @@ class RestApi:
     def __init__(self, app: web.Application, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
+        #: the resources that can answer at once
+        self.stops: list[Stop] = []
 
     def add_resource(self, resource_class: Callable[[], object], *paths: str) -> None:
         """Serve a resource on these paths, each below /0.1. The class (or function) is called once.
 
         It may have `access`, the words needed by each method where they do not follow from the path;
-        `is_public`, for no authentication; and `is_legacy`, for the older of the two styles of errors.
+        `is_public`, for no authentication; and `is_legacy`, for the older of the two styles of errors. With
+        `at_once(principal, name, value, **variables)` it offers replies to a GET with one parameter that need
+        no waiting, as body and headers; None where only `get` will do (see `lookupd.lane`).
         """
         resource = resource_class()
         methods = {method: method for method in _VERBS if hasattr(resource, method)}
@@ -96,6 +105,9 @@ class RestApi:
             full = _aiohttp_path(path)
             for verb, method in methods.items():
                 self._app.router.add_route(verb.upper(), full, self._handler(resource, method, full))
+            if hasattr(resource, "at_once"):
+                access = _access(resource, "get", full)
+                self.stops.append(Stop(_pattern(full), partial(_filled, access), resource.at_once))
 
     def _handler(self, resource: object, method: str, path: str) -> Handler:
         function = getattr(resource, method)
@@ -125,7 +137,7 @@ class RestApi:
         """Who asks, if they may do this. Raises TokenUnknown, NotPermitted."""
         headers = request.headers
         principal = self._authenticator.principal(headers.get("X-Auth-Token"), headers.get("Wazo-Tenant"))
-        needed = _filled(access, request)
+        needed = _filled(access, request.match_info)
         if not principal.may(needed):
             raise NotPermitted(f"the token's scopes do not reach {needed!r}")
         return principal
@@ -183,7 +195,8 @@ def _facts(
             return 400, "invalid-data", None, {}
         case _:
             logger.error("a request failed: %s", error)
-            return 503, "unavailable", None, {}
+            status, error_id = (507, "disk-full") if isinstance(error, DiskFull) else (503, "unavailable")
+            return status, error_id, None, {}
 
 
 @web.middleware
@@ -216,8 +229,7 @@ async def other_origins(request: web.Request, handler: Handler) -> web.StreamRes
 
 async def allow_origin(_request: web.Request, response: web.StreamResponse) -> None:
     """Say so in every response."""
-    response.headers["Access-Control-Allow-Origin"] = "*"
-    response.headers["Access-Control-Expose-Headers"] = _OWN_HEADERS
+    response.headers.update(OPEN)
 
 
 def _aiohttp_path(path: str) -> str:
@@ -237,15 +249,24 @@ def _access(resource: object, method: str, path: str) -> str:
     return f"dird.{words}.{verb}" if words else f"dird.{verb}"
 
 
-def _filled(access: str, request: web.Request) -> str:
+def _filled(access: str, variables: Mapping[str, str]) -> str:
     """The access with the path's variables filled in; a dot in one cannot make a word of its own."""
-    return _VARIABLE.sub(lambda match: request.match_info.get(match[1], "").replace(".", "_"), access)
+    return _VARIABLE.sub(lambda match: variables.get(match[1], "").replace(".", "_"), access)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """What aiohttp makes of a path."""
+    parts = re.split(r"\{(\w+):([^{}]*)\}", path)
+    made = [re.escape(parts[0])]
+    for name, inner, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        made += [f"(?P<{name}>{inner})", re.escape(text)]
+    return re.compile("".join(made))
 
 
 def _refusal(request: web.Request, access: str) -> dict[str, object]:
     """What a 401 tells of the request it refuses; the token itself may be good elsewhere, so it is masked."""
     return {
         "invalid_token": MASK if request.headers.get("X-Auth-Token") else None,
-        "required_access": _filled(access, request),
+        "required_access": _filled(access, request.match_info),
         "tenant_uuid": request.headers.get("Wazo-Tenant"),
     }

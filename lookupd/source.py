@@ -67,6 +67,8 @@ class Source(Pullable):
         self._asks_live_when_synced = True
         self.lifespan = Lifespan(fresh_for=settings.freshness_span, max_stale=settings.max_stale)
         self._spelt = live.spellings
+        #: whether other settings stand in its place, so that what it says is not to be remembered
+        self.is_replaced = False
         #: the longest time that one live question to it takes
         self.timeout = live.timeout
         #: who may ask it live

@@ -21,20 +21,28 @@ if TYPE_CHECKING:
 class Sources:
     """The sources of a configuration. They load in the background: nothing waits for a directory."""
 
-    def __init__(self, config: Config, loader: Loader) -> None:
+    def __init__(self, config: Config, loader: Loader, former: Sources | None = None) -> None:
+        """Those of `former` that have not changed are in both; see `take_over`."""
         shown = main_config(config)
         suffix = config.suffix_sources()
-        self._by_name = {
-            (settings.tenant_uuid, settings.name): Source(
-                settings,
-                Shape(settings, config.rules(settings), with_suffix=settings.uuid in suffix),
-                loader,
-                shown,
-            )
-            for settings in config.sources
-        }
+        self._by_name: dict[tuple[str, str], Source] = {}
         #: the tasks that load them, each done when its source is loaded
-        self.opening: list[asyncio.Task[None]] = []
+        self._opening: dict[Source, asyncio.Task[None]] = {}
+        #: those that are closed with these
+        self._own: set[Source] = set()
+        for settings in config.sources:
+            name = settings.tenant_uuid, settings.name
+            shape = Shape(settings, config.rules(settings), with_suffix=settings.uuid in suffix)
+            source = former._by_name.get(name) if former else None  # noqa: SLF001 - its own kind
+            if source is None or not source.shape.is_like(shape):
+                source = Source(settings, shape, loader, shown)
+                self._own.add(source)
+            self._by_name[name] = source
+
+    @property
+    def opening(self) -> list[asyncio.Task[None]]:
+        """The tasks that load sources."""
+        return [*self._opening.values()]
 
     def __iter__(self) -> Iterator[Source]:
         return iter(self._by_name.values())
@@ -51,19 +59,31 @@ class Sources:
         return [name for owner, name in self._by_name if owner == tenant]
 
     def open(self) -> None:
-        """Begin to load every source; one that does not load is tried again and again."""
-        self.opening = [
-            asyncio.create_task(source.keep_opening(), name=f"open-{source.name}") for source in self
-        ]
+        """Begin to load every source of its own; one that does not load is tried again and again."""
+        for source in self:
+            if source in self._own:
+                task = asyncio.create_task(source.keep_opening(), name=f"open-{source.name}")
+                self._opening[source] = task
+
+    def take_over(self, former: Sources) -> frozenset[str]:
+        """Own what both have, from now on. Gives the uuids of what `former` alone has: it counts no more."""
+        shared = {*self} & former._own
+        former._own -= shared
+        self._own |= shared
+        for source in shared & former._opening.keys():
+            self._opening[source] = former._opening.pop(source)
+        for source in former._own:
+            source.is_replaced = True
+        return frozenset(source.uuid for source in former._own)
 
     async def close(self) -> None:
-        """Unload every source."""
+        """Unload every source of its own."""
         for task in self.opening:
             task.cancel()
         for task in self.opening:
             with suppress(asyncio.CancelledError):
                 await task
-        await asyncio.gather(*(source.close() for source in self))
+        await asyncio.gather(*(source.close() for source in self._own))
 
 
 def main_config(config: Config) -> dict[str, Any]:

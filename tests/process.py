@@ -20,7 +20,7 @@ import yaml
 from tests.fakes import COLUMNS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 #: longest wait for anything a process is to do, in seconds; no test takes that long unless it fails
 DEADLINE = 20.0
@@ -87,9 +87,18 @@ class RunningProcess:
     Its children share the pipe of its standard error: `wait_for_end_of_log` returns when all have ended.
     """
 
-    def __init__(self, *command: str, path: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        *command: str,
+        path: Sequence[Path] = (),
+        environment: Mapping[str, str] | None = None,
+        files: Sequence[int] = (),
+    ) -> None:
+        """`path` has more plugins, `environment` is added to ours, and `files` stay open in the process."""
         self._command = command
         self._environment = {key: value for key, value in os.environ.items() if key != "LOOKUPD_CONFIG"}
+        self._environment.update(environment or {})
+        self._files = files
         if path:  # folders with more plugins; stevedore's cache must not remember them
             known = self._environment.get("PYTHONPATH", "").split(os.pathsep)
             self._environment["PYTHONPATH"] = os.pathsep.join([*map(str, path), *filter(None, known)])
@@ -100,7 +109,12 @@ class RunningProcess:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._environment
+            self._command,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+            pass_fds=self._files,
         )
         self._reader = threading.Thread(target=self._collect, name=f"log-{self.pid}", daemon=True)
         self._reader.start()
@@ -183,8 +197,10 @@ class RunningProcess:
 class RunningDaemon(RunningProcess):
     """`lookupd serve` with a configuration, which should have `http.port: 0`; entered when it is ready."""
 
-    def __init__(self, config: Path, *, path: Sequence[Path] = ()) -> None:
-        super().__init__(*lookupd(config, "serve"), path=path)
+    def __init__(
+        self, config: Path, *, path: Sequence[Path] = (), environment: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(*lookupd(config, "serve"), path=path, environment=environment)
         #: where it answers, such as "http://127.0.0.1:40001"
         self.url = ""
 

@@ -62,6 +62,21 @@ async def test_a_hit_and_an_absence_are_there_after_a_restart(tmp_path, source):
         assert memory.get(absence).at == clock()
 
 
+async def test_what_a_source_said_under_other_settings_is_not_handed_over(tmp_path, source):
+    clock, path = Clock(), tmp_path / "answers.db"
+    other = source_of(Directory(), name="other", backend="fake", config={"place": "elsewhere"})
+    of_source, of_other = asked(source, NUMBER, NOBODY), asked(other, NUMBER, NOBODY)
+    async with process(path, other, clock) as (memory, store):
+        memory.put(of_other, None, clock())
+    async with process(path, source, clock) as (memory, store):
+        memory.put(of_source, None, clock())
+        assert memory.get(of_other) is None
+        store.follow(kept([other]), {source.uuid})
+        memory.forget({source.uuid})
+        await eventually_async(lambda: memory.get(of_other) is not None, within=10)
+        assert memory.get(of_source) is None
+
+
 async def test_what_one_process_was_told_another_knows_soon(tmp_path, source):
     clock, path, question = Clock(), tmp_path / "answers.db", asked(source, NUMBER, NOBODY)
     async with process(path, source, clock) as (one, _), process(path, source, clock) as (other, _):

@@ -78,7 +78,7 @@ async def stack():
 async def test_a_plugin_is_loaded_and_unloaded_in_whatever_style(kind):
     plugin = kind()
     async with AsyncExitStack() as stack:
-        desk = Desk(loader=PluginLoader(plugin), sources=None)
+        desk = Desk(loader=PluginLoader(plugin), sources=None, records=None)
         assert await desk.load(stack, "view", "greeting", {"config": {}}) == ("hello",)
         assert plugin.done == [("load", {"config": {}})]
     assert plugin.done[1:] == ["unload"]
@@ -88,7 +88,7 @@ async def test_a_plugin_is_loaded_and_unloaded_in_whatever_style(kind):
 async def test_a_plugin_that_returns_nothing_is_loaded_all_the_same(stack):
     plugin = Greeting()
     plugin.load = lambda _: None
-    desk = Desk(loader=PluginLoader(plugin), sources=None)
+    desk = Desk(loader=PluginLoader(plugin), sources=None, records=None)
     assert await desk.load(stack, "view", "greeting", {}) == (None,)
 
 
@@ -96,7 +96,9 @@ async def test_a_plugin_without_unload_is_just_let_go():
     plugin = Greeting()
     plugin.unload = None
     async with AsyncExitStack() as stack:
-        assert await Desk(loader=PluginLoader(plugin), sources=None).load(stack, "view", "greeting", {})
+        assert await Desk(loader=PluginLoader(plugin), sources=None, records=None).load(
+            stack, "view", "greeting", {}
+        )
 
 
 class Breaking(Greeting):
@@ -115,7 +117,7 @@ class Breaking(Greeting):
 async def test_a_plugin_that_does_not_load_is_told_with_its_reason_and_not_used(
     stack, caplog, plugin, reason
 ):
-    desk = Desk(loader=PluginLoader(plugin), sources=None)
+    desk = Desk(loader=PluginLoader(plugin), sources=None, records=None)
     assert await desk.load(stack, "view", "xml", {}) is None
     assert desk.broken == {"view xml": reason}
     assert f"view 'xml' does not load and is not used: {reason}" in caplog.text
@@ -128,7 +130,9 @@ async def test_an_unload_that_fails_is_logged_and_the_rest_goes_on(caplog):
     plugin.unload = lambda: 1 / 0
     async with AsyncExitStack() as stack:
         for one in (well, plugin):
-            await Desk(loader=PluginLoader(one), sources=None).load(stack, "service", "greeting", {})
+            await Desk(loader=PluginLoader(one), sources=None, records=None).load(
+                stack, "service", "greeting", {}
+            )
     assert "service 'greeting': unload failed" in caplog.text
     assert well.done[-1] == "unload"
 

@@ -117,8 +117,17 @@ OUTAGE = [
 OUTAGE += [("ask", NUMBERS[0]), ("move", 10), ("ask", NUMBERS[0]), ("restart", None), ("ask", NUMBERS[0])]
 
 
+#: nobody for an hour, over a restart; and a failure that a restart does not make an absence
+ABSENCE = [("ask", NUMBERS[0]), ("move", 50), ("restart", None), *[("ask", NUMBERS[0])] * 3]
+ABSENCE += [("join", NUMBERS[0]), ("ask", NUMBERS[0]), ("move", 50), ("ask", NUMBERS[0])]
+FAILURE = [("join", NUMBERS[0]), ("fail", None), ("ask", NUMBERS[0]), ("restart", None), ("heal", None)]
+FAILURE += [("ask", NUMBERS[0])]
+
+
 @hypothesis.settings(max_examples=40)
 @hypothesis.example(OUTAGE)
+@hypothesis.example(ABSENCE)
+@hypothesis.example(FAILURE)
 @given(st.lists(STEPS, min_size=5, max_size=18))
 async def test_a_paid_directory_bills_each_word_once_in_its_time_whatever_happens(steps):
     model, crm = Model(), Directory()
@@ -184,25 +193,32 @@ async def test_an_outage_of_an_hour_changes_no_name_and_hardly_asks(tmp_path):
         assert (await office.reverse.who(NOBODY, "default", NUMBERS[0])).known.freshness is Freshness.FRESH
 
 
-async def test_an_open_breaker_asks_nobody_and_serves_what_is_known_however_old(tmp_path):
+@pytest.mark.parametrize("is_hung", [True, False])
+async def test_an_open_breaker_asks_nobody_and_serves_what_is_known_however_old(tmp_path, is_hung):
     crm = Directory(rows=list(PEOPLE.values()))
-    config = patient({"name": "crm", "sync": False, "live": LIVE})
+    live = {**LIVE, "timeout": "50ms" if is_hung else "60s"}
+    config = patient({"name": "crm", "sync": False, "live": live})
     async with opened(tmp_path, config, crm=crm) as office:
         [source] = office.sources
         assert await name(office, NUMBERS[0]) == "Person 0"
         office.clock.move(days=8)
-        crm.error = ConnectionError("refused")
+        crm.error, crm.gate = ConnectionError("refused"), asyncio.Event() if is_hung else None
         for _ in range(3):
             assert await name(office, NUMBERS[0]) == "Person 0"
+            await until(lambda: not source.condition.in_flight)
         assert source.condition.breaker is Breaker.OPEN
         answers = [await office.reverse.who(NOBODY, "default", NUMBERS[0]) for _ in range(5)]
         assert {answer.known.freshness for answer in answers} == {Freshness.EXPIRED}
         assert {failure.source for answer in answers for failure in answer.failed} == {"crm"}
         assert "'crm' is not asked: source 'crm' does not answer" in str(answers[0].story.lines())
+        assert (await office.reverse.who(NOBODY, "default", NUMBERS[1])).failed
         assert len(crm.asked) == 4
 
 
-async def test_profiles_that_share_a_source_share_its_questions_and_answers(tmp_path):
+@pytest.mark.parametrize(("number", "display"), [(NUMBERS[0], "Person 0"), ("+33198000000", None)])
+async def test_500_who_ask_at_once_are_one_question_also_in_profiles_that_share_the_source(
+    tmp_path, number, display
+):
     crm = Directory(rows=list(PEOPLE.values()), gate=asyncio.Event())
     reverse = {"reverse": {"sources": ["crm"], "timeout": "60s"}}
     config = config_of(
@@ -210,14 +226,14 @@ async def test_profiles_that_share_a_source_share_its_questions_and_answers(tmp_
     )
     async with opened(tmp_path, config, crm=crm) as office:
         asking = [
-            asyncio.create_task(name(office, NUMBERS[0], profile))
+            asyncio.create_task(name(office, number, profile))
             for profile in ("default", "phones")
             for _ in range(250)
         ]
         await until(lambda: crm.asked)
         crm.gate.set()
-        assert {*await asyncio.gather(*asking)} == {"Person 0"}
-        assert await name(office, NUMBERS[0], "phones") == "Person 0"
+        assert {*await asyncio.gather(*asking)} == {display}
+        assert await name(office, number, "phones") == display
     assert len(crm.asked) == 1
 
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the Debian packages that a purpose needs and that are missing.
-# usage: system_packages.sh venv|test PYTHON
+# usage: system_packages.sh venv|test|bench PYTHON
 set -eu
 
 purpose=$1
@@ -22,13 +22,17 @@ venv)
     "$python" -c 'import ensurepip' 2>/dev/null || wanted=$(missing python3-venv)
     ;;
 test)
-    # slapd, ldap-utils, openssl: a real directory for the tests; systemd judges the unit; the rest builds python-ldap
-    wanted=$(missing slapd ldap-utils openssl systemd gcc libc6-dev libldap2-dev libsasl2-dev)
+    # slapd, ldap-utils, openssl: a real directory for the tests; systemd judges the unit; wrk sends requests;
+    # the rest builds python-ldap
+    wanted=$(missing slapd ldap-utils openssl systemd wrk gcc libc6-dev libldap2-dev libsasl2-dev)
     test -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ||
         wanted="$wanted $(missing python3-dev)"
     ;;
+bench)
+    wanted=$(missing wrk)
+    ;;
 *)
-    echo "usage: $0 venv|test PYTHON" >&2
+    echo "usage: $0 venv|test|bench PYTHON" >&2
     exit 2
     ;;
 esac

@@ -59,6 +59,7 @@ class Sync:
         with closing(sqlite3.connect(index.path, isolation_level=None)) as connection:
             connection.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
             bodies = {body for (body,) in connection.execute("SELECT body FROM contact")}
+        index.turn()
         [(uuid, synced)] = index.reader.sources().items()
         for contact in map(_SHAPE.contact, rows):
             assert contact.body in bodies
@@ -68,7 +69,7 @@ class Sync:
                     listed
                 )
             for word in contact.terms.split()[:1]:
-                hits = index.search(word, [synced.id])
+                hits = index.search(word, [synced.uuid])
                 assert contact.body in {hit.body for hit, _ in hits.contacts}, word
 
 

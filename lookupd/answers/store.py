@@ -19,7 +19,7 @@ from lookupd.answers.table import Table
 from lookupd.memory import CAPACITY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Container, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: how many answers are handed over at a time
+PIECE = 1000
 #: how long the last answers may take to be written when the process ends, in seconds
 ENDING = 5.0
 
@@ -63,6 +65,8 @@ class Store:
         self._pauses = pauses
         #: why answers cannot be kept at the moment; None when they can
         self.problem: str | None = None
+        #: the sources to be kept from the next turn on, where they are others
+        self._followed: Mapping[str, Kept] | None = None
         self._pending: dict[Asked, Remembered] = {}
         self._lock = threading.Lock()
         self._wake, self._ending = threading.Event(), threading.Event()
@@ -79,11 +83,13 @@ class Store:
         def take(pairs: list[Pair]) -> None:
             for question, remembered in pairs:
                 learn(question, remembered)
-            loaded.set()
+            if not pairs:  # said once the file has been read
+                loaded.set()
 
         def hand(pairs: list[Pair]) -> None:
             with suppress(RuntimeError):  # the loop is closed: nobody is left to learn
-                loop.call_soon_threadsafe(take, pairs)
+                for at in range(0, max(1, len(pairs)), PIECE):  # questions are answered in between
+                    loop.call_soon_threadsafe(take, pairs[at : at + PIECE])
 
         self._hand = hand
         self._thread.start()
@@ -96,6 +102,17 @@ class Store:
             self._pending[question] = remembered
             if len(self._pending) > CAPACITY:
                 del self._pending[next(iter(self._pending))]
+        self._wake.set()
+
+    def follow(self, kept: Mapping[str, Kept], changed: Container[str]) -> None:
+        """Keep the answers of these sources from now on; what the file holds of them is handed over again.
+
+        What waits to be written of the sources with the uuids `changed` was said under other settings.
+        """
+        with self._lock:
+            self._followed = kept
+            for question in [question for question in self._pending if question.source in changed]:
+                del self._pending[question]
         self._wake.set()
 
     async def close(self) -> None:
@@ -123,6 +140,9 @@ class Store:
             connection = self._connected()
             with self._lock:
                 batch = dict(self._pending)
+                followed, self._followed = self._followed, None
+            if followed is not None:
+                self._table.follow(followed)
             news = self._table.exchange(connection, batch)
             if news:
                 self._hand(news)

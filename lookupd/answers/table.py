@@ -72,6 +72,11 @@ class Table:
         """Another file, or the same one opened again: nothing of it has been read."""
         self._seen, self._version = 0, None
 
+    def follow(self, kept: Mapping[str, Kept]) -> None:
+        """Other sources are kept from now on, so all of the file is to be read again."""
+        self._kept = kept
+        self.begin()
+
     def exchange(self, connection: sqlite3.Connection, batch: Mapping[Asked, Remembered]) -> list[Pair]:
         """Write a batch, and give what other processes have written since the last time."""
         version = connection.execute("PRAGMA data_version").fetchone()[0]

@@ -21,8 +21,6 @@ from lookupd.errors import (
     SourceError,
     SyncError,
 )
-from lookupd.loader import Loader
-from lookupd.sources import Sources
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -85,12 +83,8 @@ def main(ctx: click.Context, file: Path) -> None:
 
 def read(ctx: click.Context) -> Config:
     """The configuration, its sources' settings included. Raises ConfigError."""
-    config: Config = configfile.read(ctx.obj)
-    loader = Loader()
-    found = checkup.mistakes(config, Sources(config, loader), loader)
-    if found:
-        raise ConfigError(found)
-    return config
+    file: Path = ctx.obj
+    return checkup.read(file)
 
 
 def run(coroutine: Coroutine[object, object, T]) -> T:

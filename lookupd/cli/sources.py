@@ -1,12 +1,13 @@
-"""`lookupd sources`: how each source is doing, as the index knows it."""
+"""`lookupd sources`: how each source is doing, as the index and a running daemon know it."""
 
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from lookupd import control
 from lookupd.cli import output
 from lookupd.cli.main import main, read, run
 from lookupd.desk import Desk
@@ -32,7 +33,8 @@ async def _lines(config: Config, source: str | None) -> list[dict[str, object]]:
     async with AsyncExitStack() as stack:
         status = (await Desk.open(stack, config)).services["status"]
         if source is None:
-            return [_line(one) for one in await status.sources()]
+            conditions = await control.conditions(config.data) or {}
+            return [_line(one, conditions.get(one.uuid)) for one in await status.sources()]
         return [
             {
                 "started": output.moment(run.started_at),
@@ -49,7 +51,7 @@ async def _lines(config: Config, source: str | None) -> list[dict[str, object]]:
         ]
 
 
-def _line(source: SourceStatus) -> dict[str, object]:
+def _line(source: SourceStatus, condition: dict[str, Any] | None) -> dict[str, object]:
     return {
         "source": source.name,
         "backend": source.backend,
@@ -57,5 +59,11 @@ def _line(source: SourceStatus) -> dict[str, object]:
         "generation": source.generation,
         "synced": output.moment(source.synced_at),
         "freshness": source.freshness,
-        "trouble": source.trouble,
+        "breaker": condition and _breaker(condition),
+        "trouble": condition["trouble"] if condition else source.trouble,
     }
+
+
+def _breaker(condition: dict[str, Any]) -> str:
+    wait = condition["retry_in"]
+    return f"{condition['breaker']}, asked again in {wait:.0f} s" if wait else str(condition["breaker"])

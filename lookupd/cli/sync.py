@@ -26,18 +26,19 @@ if TYPE_CHECKING:
 @main.command()
 @click.argument("names", nargs=-1, metavar="[SOURCE]...")
 @click.option("--accept-loss", is_flag=True, help="Write even what would be held for removing too much.")
+@click.option("--full", is_flag=True, help="Pull everything, though what changed would do.")
 @output.as_json
 @click.pass_context
-def sync(ctx: click.Context, names: tuple[str, ...], *, accept_loss: bool, is_json: bool) -> None:
+def sync(ctx: click.Context, names: tuple[str, ...], *, accept_loss: bool, full: bool, is_json: bool) -> None:
     """Pull sources into the index now; all of them if none is named."""
     config = read(ctx)
-    lines = run(_sync(config, names, accept_loss=accept_loss))
+    lines = run(_sync(config, names, accept_loss=accept_loss, full=full))
     output.table(lines, is_json=is_json)
     if any(line["error"] for line in lines):
         ctx.exit(FAILED)
 
 
-async def _sync(config: Config, names: tuple[str, ...], *, accept_loss: bool) -> list[dict[str, object]]:
+async def _sync(config: Config, names: tuple[str, ...], **how: bool) -> list[dict[str, object]]:
     database.prepare(paths(config).index)
     sources = Sources(config, Loader())
     wanted = _wanted(sources, names)
@@ -51,7 +52,7 @@ async def _sync(config: Config, names: tuple[str, ...], *, accept_loss: bool) ->
     )
     try:
         with bar:
-            return [await _one(source, config, bar, accept_loss=accept_loss) for source in wanted]
+            return [await _one(source, config, bar, **how) for source in wanted]
     finally:
         await sources.close()
 
@@ -70,7 +71,7 @@ def _wanted(sources: Sources, names: tuple[str, ...]) -> list[Source]:
     return [source for source in sources if source.name in names]
 
 
-async def _one(source: Source, config: Config, bar: Progress, *, accept_loss: bool) -> dict[str, object]:
+async def _one(source: Source, config: Config, bar: Progress, **how: bool) -> dict[str, object]:
     task = bar.add_task(source.name, total=None)
     line: dict[str, object] = {"source": source.name}
     counts = dict.fromkeys(("contacts", "added", "changed", "removed", "unchanged"))
@@ -86,7 +87,7 @@ async def _one(source: Source, config: Config, bar: Progress, *, accept_loss: bo
         progress = Run(
             source, settings, paths(config), progress=lambda rows: bar.update(task, completed=rows)
         )
-        plan = await progress.run(accept_loss=accept_loss)
+        plan = await progress.run(**how)
     except LookupdError as error:
         return {**line, **counts, "error": str(error)}
     finally:

@@ -1,44 +1,34 @@
 -- name: number
 -- Every contact with a number, in each source the one whose first column holds it first, then by uid.
-SELECT number.source_id, number.extension, contact.uid, contact.display, contact.body, contact.numbers
+-- A number without its contact is damage, and gives a row that says so.
+SELECT
+    number.source_id, number.extension, number.rank, number.contact_id,
+    contact.uid, contact.display, contact.body, contact.numbers, contact.terms, contact.checksum
 FROM number
-JOIN contact ON contact.id = number.contact_id
+LEFT JOIN contact ON contact.id = number.contact_id
 WHERE number.key = ?
 ORDER BY number.source_id, number.rank, contact.uid;
 
--- name: search
--- The best of the first candidates for some words, among some sources (JSON ids, their order counts).
-SELECT source_id, uid, display, body, numbers, terms, matches
-FROM (
-    SELECT
-        contact.*, wanted.key AS position, rank_of(contact.terms, :words) AS closeness,
-        count(*) OVER () AS matches
-    FROM (
-        SELECT contact.*
-        FROM search
-        JOIN contact ON contact.id = search.rowid
-        WHERE search MATCH :match AND contact.source_id IN (SELECT value FROM json_each(:sources))
-        LIMIT :candidates
-    ) AS contact
-    JOIN json_each(:sources) AS wanted ON wanted.value = contact.source_id
-)
-ORDER BY closeness, position, terms, uid
-LIMIT :limit OFFSET :offset;
+-- name: candidates
+-- The first contacts for some words, among some sources (JSON ids). CROSS keeps the order: words lead to contacts.
+SELECT contact.id, contact.source_id, contact.uid, contact.terms
+FROM search
+CROSS JOIN contact ON contact.id = search.rowid
+WHERE search MATCH :match AND contact.source_id IN (SELECT value FROM json_each(:sources))
+LIMIT :candidates;
 
--- name: matches
--- How many contacts of some sources match, counted up to a bound.
-SELECT count(*)
-FROM (
-    SELECT 1
-    FROM search
-    JOIN contact ON contact.id = search.rowid
-    WHERE search MATCH :match AND contact.source_id IN (SELECT value FROM json_each(:sources))
-    LIMIT :candidates
-);
+-- name: page
+-- Some contacts (JSON ids), in this order.
+SELECT
+    contact.id, contact.source_id,
+    contact.uid, contact.display, contact.body, contact.numbers, contact.terms, contact.checksum
+FROM json_each(?) AS wanted
+CROSS JOIN contact ON contact.id = wanted.value
+ORDER BY wanted.key;
 
 -- name: browse
 -- Contacts of some sources as they are stored: in the order of their names where a source was read whole.
-SELECT source_id, uid, display, body, numbers, terms, 0 AS matches
+SELECT id, source_id, uid, display, body, numbers, terms, checksum
 FROM contact
 WHERE source_id IN (SELECT value FROM json_each(:sources))
 ORDER BY id

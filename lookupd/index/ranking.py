@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from lookupd import fold
@@ -41,13 +39,24 @@ def match_expression(term: str) -> str | None:
 
 def closeness(terms: str, words: Sequence[Sequence[str]]) -> int:
     """How far stored terms are from the words typed: whole words first, then earlier columns."""
-    lines = [f" {line} " for line in terms.split("\n")]
-    return sum(min(_distance(lines, word) for word in spellings) for spellings in words)
+    distance, _ = measured(terms, words)
+    return distance
 
 
-def rank_of(terms: str, words: str) -> int:
-    """`closeness` as an SQL function: `words` is the JSON of `query_words`."""
-    return closeness(terms, _parsed(words))
+def measured(terms: str, words: Sequence[Sequence[str]]) -> tuple[int, bool]:
+    """The same, and whether each of the words begins one of the terms."""
+    apart = _apart(terms)
+    last = apart.count("\n") + 1
+    distances = [min([_distance(apart, last, word) for word in spellings]) for spellings in words]
+    return sum(distances), max(distances, default=0) < 2 * last
+
+
+def is_found(terms: str, term: str) -> bool:
+    """Whether stored terms have what somebody typed: what `match_expression` asks for."""
+    apart = _apart(terms)
+    if all(any(f" {word}" in apart for word in spellings) for spellings in query_words(term)):
+        return True
+    return _digits(term) is not None and all(f" {word} " in apart for word, *_ in fold.query_words(term))
 
 
 def _digits(term: str) -> str | None:
@@ -58,19 +67,15 @@ def _digits(term: str) -> str | None:
     return digits[: fold.WORD_LENGTH] if len(digits) > 1 else None
 
 
-def _distance(lines: Sequence[str], word: str) -> int:
+def _apart(terms: str) -> str:
+    """The terms with a blank on either side of each word, still a line for each column."""
+    return f" {terms} ".replace("\n", " \n ")
+
+
+def _distance(apart: str, last: int, word: str) -> int:
     """A whole word in the first column 0, in the next 1, ...; beginnings of words after all of these."""
-    whole, beginning = f" {word} ", f" {word}"
-    for position, line in enumerate(lines):
-        if whole in line:
-            return position
-    for position, line in enumerate(lines):
-        if beginning in line:
-            return len(lines) + position
-    return 2 * len(lines)
-
-
-@lru_cache(maxsize=64)
-def _parsed(words: str) -> list[list[str]]:
-    parsed: list[list[str]] = json.loads(words)
-    return parsed
+    place = apart.find(f" {word} ")
+    if place >= 0:
+        return apart.count("\n", 0, place)
+    place = apart.find(f" {word}")
+    return last + apart.count("\n", 0, place) if place >= 0 else 2 * last

@@ -17,11 +17,12 @@ CREATE TABLE contact (
     id INTEGER PRIMARY KEY,
     source_id INTEGER NOT NULL REFERENCES source,
     uid TEXT NOT NULL,
-    fingerprint INTEGER NOT NULL,  -- of the row it was made from: an unchanged row costs no write
-    display TEXT,  -- the caller's name
-    body TEXT NOT NULL,  -- all fields as a JSON object, ready to send
-    numbers TEXT NOT NULL,  -- its rows in number: JSON [[key, extension, rank], ...]
     terms TEXT NOT NULL,  -- what search finds it by
+    fingerprint INTEGER NOT NULL,  -- of the row it was made from: an unchanged row costs no write
+    checksum INTEGER NOT NULL,  -- of all that is served or found: SQLite would not notice a flipped bit
+    display TEXT,  -- the caller's name
+    numbers TEXT NOT NULL,  -- its rows in number: JSON [[key, extension, rank], ...]
+    body TEXT NOT NULL,  -- all fields as a JSON object, ready to send
     UNIQUE (source_id, uid)
 ) STRICT;
 

@@ -4,7 +4,7 @@ Pure: no clock, no input, no output. How numbers are read is told in docs/number
 """
 
 from lookupd.number.cell import parse_cell
-from lookupd.number.key import Number, Tier, match, question_keys, suffix_key
+from lookupd.number.key import Number, Tier, match, match_extension, question_keys, suffix_key
 from lookupd.number.reading import NumberRules, parse
 from lookupd.number.spelling import ALL, Spelling, national_digits, spellings
 
@@ -15,6 +15,7 @@ __all__ = [
     "Spelling",
     "Tier",
     "match",
+    "match_extension",
     "national_digits",
     "parse",
     "parse_cell",

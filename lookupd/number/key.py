@@ -65,6 +65,13 @@ def suffix_key(number: Number) -> str | None:
     return "~" + national[-SUFFIX_DIGITS:] if len(national) >= SUFFIX_DIGITS else None
 
 
+def match_extension(asked: str | None, known: str | None) -> Tier | None:
+    """The tier of two equal keys, by their extensions; None for those of two persons."""
+    if asked == known:
+        return Tier.EXACT
+    return Tier.EXTENSION if asked is None or known is None else None
+
+
 def match(asked: Number, known: Number) -> Tier | None:
     """The best tier by which a known number answers the asked one, or None.
 
@@ -72,9 +79,7 @@ def match(asked: Number, known: Number) -> Tier | None:
     number are two persons.
     """
     if asked.key == known.key:
-        if asked.extension == known.extension:
-            return Tier.EXACT
-        return Tier.EXTENSION if asked.extension is None or known.extension is None else None
+        return match_extension(asked.extension, known.extension)
     wanted = {key: tier for tier, key in question_keys(asked)}
     if known.key in wanted:
         return wanted[known.key]

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+import time
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from typing_extensions import override
 
-from lookupd.answer import Failure, Hit, Origin, Page
-from lookupd.errors import QuestionTooLarge, SourceError, SourceTimeout
+from lookupd.answer import INDEX, Failure, Hit, Origin, Page
+from lookupd.errors import IndexUnusable, QuestionTooLarge, SourceError, SourceTimeout
 from lookupd.freshness import Freshness
 from lookupd.index import ranking
+from lookupd.index.reader import Found
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import timedelta
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from lookupd.contact import Contact
-    from lookupd.index.reader import Found, Synced
+    from lookupd.index.reader import Synced
     from lookupd.principal import Principal
     from lookupd.profiles import Profile, Profiles
     from lookupd.source import Source
+
+T = TypeVar("T")
 
 #: longer terms are refused: no name is so long
 TERM_LENGTH = 1024
@@ -30,17 +34,37 @@ TERM_LENGTH = 1024
 MOST = 1000
 #: how far pages reach: what stands behind is there to be searched for, not to be read through
 REACH = 10_000
+#: how long the index is searched at most
+LONGEST = timedelta(milliseconds=250)
+#: what is found in no source
+NOTHING = Found(contacts=(), total=0, is_cut=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What was asked, by whom."""
+
+    profile: Profile
+    principal: Principal
+    term: str
+    _: KW_ONLY
+    limit: int
+    offset: int
+    #: how long sources are waited for
+    patience: timedelta
 
 
 class Index(Protocol):
     """What the service needs of the index."""
 
     def sources(self) -> Mapping[str, Synced]:
-        """The sources that were ever synced, by uuid."""
+        """The sources that were ever synced, by uuid. Raises IndexUnusable."""
         ...
 
-    async def search(self, term: str, sources: Sequence[int], *, limit: int, offset: int = 0) -> Found:
-        """The best contacts for what somebody typed."""
+    async def search(
+        self, term: str, sources: Sequence[str], *, limit: int, offset: int = 0, patience: float = 0.25
+    ) -> Found:
+        """The best contacts for what somebody typed, as far as there is time. Raises IndexUnusable."""
         ...
 
 
@@ -75,34 +99,57 @@ class Lookup:
             raise QuestionTooLarge(f"a term has at most {TERM_LENGTH} characters, this one {len(term)}")
         offset = min(offset, REACH)
         limit = min(seen.settings.lookup.limit if limit is None else limit, MOST, REACH - offset)
-        synced = self._index.sources()
+        patience = seen.settings.lookup.timeout
+        question = _Question(seen, principal, term, limit=limit, offset=offset, patience=patience)
+        began = time.monotonic()
+        try:
+            return await self._find(question, self._index.sources())
+        except IndexUnusable as error:  # as if it held nothing
+            left = max(timedelta(), patience - timedelta(seconds=time.monotonic() - began))
+            page = await self._find(replace(question, patience=left), {})
+            return replace(page, failed=(Failure(source=INDEX, reason=str(error)), *page.failed))
+
+    async def _find(self, question: _Question, synced: Mapping[str, Synced]) -> Page:
+        """A page of what is found by those in `synced`, and by the others live. Raises IndexUnusable."""
+        seen, limit, offset = question.profile, question.limit, question.offset
         sources = [*dict.fromkeys(seen.lookup)]
-        indexed = [synced[source.uuid].id for source in sources if _is_synced(source, synced)]
-        live = [source for source in sources if not _is_synced(source, synced) and source.asks_live]
+        indexed = [source.uuid for source in sources if _is_synced(source, synced)]
+        live = [source for source in sources if not _is_synced(source, synced) and _may_be_asked(source)]
         missing = _never_synced(sources, synced)
         if not live:
-            found = await self._index.search(term, indexed, limit=limit, offset=offset)
-            hits = self._indexed(seen, found)
-            return Page(hits=hits, total=found.total, is_cut=_is_cut(found), failed=missing)
-        found, (asked, failed) = await asyncio.gather(
-            self._index.search(term, indexed, limit=limit + offset),
-            self._ask(live, term, principal, seen.settings.lookup.timeout),
+            found = await self._search(question, indexed, limit=limit, offset=offset)
+            return Page(
+                hits=self._indexed(seen, found),
+                total=found.total,
+                is_cut=_is_cut(found),
+                failed=missing,
+                is_partial=found.is_partial,
+            )
+        found, (asked, failed) = await _both(
+            self._search(question, indexed, limit=limit + offset, offset=0), self._ask(live, question)
         )
-        merged = self._merged(seen, term, self._indexed(seen, found), asked)
+        merged = self._merged(seen, question.term, self._indexed(seen, found), asked)
         return Page(
             hits=tuple(merged[offset : offset + limit]),
             total=found.total + sum(len(contacts) for contacts in asked.values()),
             is_cut=_is_cut(found),
             failed=missing + failed,
+            is_partial=found.is_partial,
         )
 
+    async def _search(self, question: _Question, uuids: Sequence[str], *, limit: int, offset: int) -> Found:
+        if not uuids:
+            return NOTHING
+        patience = min(LONGEST, question.patience).total_seconds()
+        return await self._index.search(question.term, uuids, limit=limit, offset=offset, patience=patience)
+
     async def _ask(
-        self, sources: Sequence[Source], term: str, principal: Principal, patience: timedelta
+        self, sources: Sequence[Source], question: _Question
     ) -> tuple[dict[Source, list[Contact]], tuple[Failure, ...]]:
         """What each source finds, all asked at once; the ones that do not answer in time have failed."""
-        tasks = {source: self._searching(source, term, principal, patience) for source in sources}
+        tasks = {source: self._searching(source, question) for source in sources}
         try:
-            await asyncio.wait(tasks.values(), timeout=patience.total_seconds())
+            await asyncio.wait(tasks.values(), timeout=question.patience.total_seconds())
         except asyncio.CancelledError:
             for task in tasks.values():  # not awaited: a plugin may take its time to stop
                 task.cancel()
@@ -112,16 +159,15 @@ class Lookup:
         for source, task in tasks.items():
             try:
                 if not task.done():  # its own deadline ends it just now
-                    raise SourceTimeout(source.name, patience)
+                    raise SourceTimeout(source.name, question.patience)
                 found[source] = task.result()
             except SourceError as error:
                 failed.append(Failure(source=source.name, reason=str(error)))
         return found, tuple(failed)
 
-    def _searching(
-        self, source: Source, term: str, principal: Principal, patience: timedelta
-    ) -> asyncio.Task[list[Contact]]:
-        search = source.search(term, principal, min(patience, source.timeout))
+    def _searching(self, source: Source, question: _Question) -> asyncio.Task[list[Contact]]:
+        patience = min(question.patience, source.timeout)
+        search = source.search(question.term, question.principal, patience)
         task = asyncio.create_task(search, name=f"search-{source.name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -189,8 +235,13 @@ def _never_synced(sources: Sequence[Source], synced: Mapping[str, Synced]) -> tu
     return tuple(
         Failure(source=source.name, reason=f"source {source.name!r} has not been synced yet")
         for source in sources
-        if not _is_synced(source, synced) and not source.asks_live
+        if not _is_synced(source, synced) and not _may_be_asked(source)
     )
+
+
+def _may_be_asked(source: Source) -> bool:
+    """Whether a source that the index does not stand for is asked live."""
+    return source.settings.live is not None
 
 
 def _is_cut(found: Found) -> bool:
@@ -202,3 +253,12 @@ def _let_go(task: asyncio.Task[list[Contact]]) -> None:
     """Nobody may be left to read how it ended."""
     if not task.cancelled():
         task.exception()
+
+
+async def _both(search: Awaitable[Found], ask: Coroutine[Any, Any, T]) -> tuple[Found, T]:
+    """Both at once; when the index cannot be read, or nobody waits any more, nobody is asked any more."""
+    asking = asyncio.create_task(ask, name="search-live")
+    try:
+        return await search, await asking
+    finally:
+        asking.cancel()

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 from typing_extensions import override
 
 from lookupd.case import Case, Shared
+from lookupd.errors import IndexUnusable
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from lookupd.answer import Answer
     from lookupd.case import Index, Live
+    from lookupd.index.reader import Synced
     from lookupd.number import Number
     from lookupd.principal import Principal
     from lookupd.profiles import Profile, Profiles
@@ -36,6 +38,8 @@ class Reverse:
     def __init__(self, profiles: Profiles, index: Index, live: Live, clock: Callable[[], datetime]) -> None:
         self._profiles = profiles
         self._index = index
+        #: of each profile, by tenant and name: what the index stands for, while it gives the same sources
+        self._pulled: dict[tuple[str, str], tuple[Mapping[str, Synced], dict[str, datetime]]] = {}
         self._live = live
         self._clock = clock
 
@@ -44,18 +48,16 @@ class Reverse:
         [answer] = await self.who_many(principal, profile, [exten])
         return answer
 
+    def at_once(self, principal: Principal, profile: str, exten: str) -> Answer | None:
+        """The same answer, if it needs no source to be asked before. Raises UnknownProfile."""
+        case = Case(self._shared(principal, self._profiles.get(principal.tenant, profile)), exten)
+        return None if case.to_ask() else case.answer()
+
     async def who_many(self, principal: Principal, profile: str, extens: Sequence[str]) -> list[Answer]:
         """One answer for each number asked, in order, all under one deadline. Raises UnknownProfile."""
         seen = self._profiles.get(principal.tenant, profile)
         end = asyncio.get_running_loop().time() + seen.settings.reverse.timeout.total_seconds()
-        shared = Shared(
-            profile=seen,
-            principal=principal,
-            index=self._index,
-            live=self._live,
-            clock=self._clock,
-            pulled_at=_pulled_at(seen, self._index),
-        )
+        shared = self._shared(principal, seen)
         cases = [Case(shared, exten) for exten in extens]
         while wanted := _wanted(seen, cases):
             said = await self._live.ask(wanted, principal, end - asyncio.get_running_loop().time())
@@ -63,10 +65,31 @@ class Reverse:
                 case.hear(said)
         return [case.answer() for case in cases]
 
+    def _shared(self, principal: Principal, profile: Profile) -> Shared:
+        pulled_at: dict[str, datetime] = {}
+        trouble = None
+        try:
+            synced = self._index.sources()
+            name = profile.tenant, profile.name
+            known, pulled_at = self._pulled.get(name, (None, pulled_at))
+            if known is not synced:
+                pulled_at = _pulled_at(profile, synced)
+                self._pulled[name] = synced, pulled_at
+        except IndexUnusable as error:
+            trouble = str(error)
+        return Shared(
+            profile=profile,
+            principal=principal,
+            index=self._index,
+            live=self._live,
+            clock=self._clock,
+            pulled_at=pulled_at,
+            trouble=trouble,
+        )
 
-def _pulled_at(profile: Profile, index: Index) -> dict[str, datetime]:
+
+def _pulled_at(profile: Profile, synced: Mapping[str, Synced]) -> dict[str, datetime]:
     """The sources of a profile that the index stands for: pulled at least once, and still to be."""
-    synced = index.sources()
     return {
         source.uuid: pulled_at
         for source in profile.reverse

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
-from lookupd.errors import UnknownSource
+from lookupd.errors import IndexUnusable, UnknownSource
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 from lookupd.source import State
 
@@ -26,11 +26,11 @@ class Index(Protocol):
     """What the service needs of the index."""
 
     def sources(self) -> Mapping[str, Synced]:
-        """The sources that were ever synced, by uuid."""
+        """The sources that were ever synced, by uuid. Raises IndexUnusable."""
         ...
 
     async def runs(self, uuid: str, limit: int = 20) -> list[Run]:
-        """The last runs of a source, newest first."""
+        """The last runs of a source, newest first. Raises IndexUnusable."""
         ...
 
 
@@ -128,17 +128,19 @@ class Status:
         """Why the index cannot answer, with what SQLite says; None when it can."""
         try:
             self._index.sources()
-        except sqlite3.Error as error:
-            return f"the index cannot be read: {error}"
+        except IndexUnusable as error:
+            return str(error)
         return None
 
     async def sources(self) -> list[SourceStatus]:
-        """Every source, in the order of the configuration."""
-        synced = self._index.sources()
+        """Every source, in the order of the configuration; what the index does not tell is left out."""
+        synced: Mapping[str, Synced] = {}
+        with suppress(IndexUnusable):
+            synced = self._index.sources()
         return [await self._source(source, synced.get(source.uuid)) for source in self._sources]
 
     async def runs(self, name: str, limit: int = 20) -> list[Run]:
-        """The last sync runs of a source, newest first. Raises UnknownSource."""
+        """The last sync runs of a source, newest first. Raises UnknownSource, IndexUnusable."""
         for source in self._sources:
             if source.name == name:
                 return await self._index.runs(source.uuid, limit)
@@ -146,7 +148,9 @@ class Status:
 
     async def _source(self, source: Source, synced: Synced | None) -> SourceStatus:
         since = synced.synced_at if synced is not None else None
-        runs = await self._index.runs(source.uuid, limit=1)
+        runs: list[Run] = []
+        with suppress(IndexUnusable):
+            runs = await self._index.runs(source.uuid, limit=1)
         return SourceStatus(
             uuid=source.uuid,
             name=source.name,

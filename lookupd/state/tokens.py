@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lookupd.datafile import which
 from lookupd.sql import statements
 from lookupd.state import database
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -35,10 +37,12 @@ class Token:
 
 
 class Tokens:
-    """The tokens in `state.db`."""
+    """The tokens in `state.db`. Every method may raise DataError; one that writes, DiskFull."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self._connection = database.connect(path)
+        self._file = which(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -51,9 +55,9 @@ class Tokens:
         name = name.encode("utf-8", "replace").decode()  # a shell hands over any bytes
         secret = PREFIX + secrets.token_urlsafe(24)
         id_ = secrets.token_hex(8)
-        self._connection.execute(
-            _SQL["add"], (id_, _hash(secret), name, tenant, user, json.dumps(list(scopes)), now.timestamp())
-        )
+        row = (id_, _hash(secret), name, tenant, user, json.dumps(list(scopes)), now.timestamp())
+        with database.told(self._path):
+            self._opened().execute(_SQL["add"], row)
         return (
             Token(
                 id=id_,
@@ -69,16 +73,28 @@ class Tokens:
 
     def all(self) -> list[Token]:
         """Every token, revoked ones too, the oldest first."""
-        return [_token(row) for row in self._connection.execute(_SQL["all"])]
+        with database.told(self._path):
+            return [_token(row) for row in self._opened().execute(_SQL["all"])]
 
     def find(self, secret: str) -> Token | None:
         """The token with this secret, unless it was revoked. Some microseconds."""
-        row = self._connection.execute(_SQL["by_hash"], (_hash(secret),)).fetchone()
+        with database.told(self._path):
+            row = self._opened().execute(_SQL["by_hash"], (_hash(secret),)).fetchone()
         return _token(row) if row else None
 
     def revoke(self, id_: str, now: datetime) -> bool:
         """Make a token useless; False when there is none of this id that was not revoked already."""
-        return self._connection.execute(_SQL["revoke"], (now.timestamp(), id_)).rowcount > 0
+        with database.told(self._path):
+            return self._opened().execute(_SQL["revoke"], (now.timestamp(), id_)).rowcount > 0
+
+    def _opened(self) -> sqlite3.Connection:
+        """A connection to the file that lies there now: a damaged one may have been replaced by a backup."""
+        file = which(self._path)
+        if file not in {self._file, None}:
+            connection = database.connect(self._path)
+            self._connection.close()
+            self._connection, self._file = connection, file
+        return self._connection
 
 
 def _hash(secret: str) -> bytes:

@@ -42,11 +42,14 @@ DELETE FROM contact WHERE source_id = :source_id AND uid IN (SELECT uid FROM sta
 
 -- name: write_contacts
 -- New contacts get their ids in the order of their names, which is the order a browse and a cut search show.
-INSERT INTO contact (source_id, uid, fingerprint, display, body, numbers, terms)
-SELECT :source_id, uid, fingerprint, display, body, numbers, terms FROM staging.changed WHERE true ORDER BY terms, uid
+INSERT INTO contact (source_id, uid, fingerprint, display, body, numbers, terms, checksum)
+SELECT :source_id, uid, fingerprint, display, body, numbers, terms, checksum
+FROM staging.changed
+WHERE true
+ORDER BY terms, uid
 ON CONFLICT (source_id, uid) DO UPDATE SET
     fingerprint = excluded.fingerprint, display = excluded.display, body = excluded.body,
-    numbers = excluded.numbers, terms = excluded.terms;
+    numbers = excluded.numbers, terms = excluded.terms, checksum = excluded.checksum;
 
 -- name: write_numbers
 INSERT OR IGNORE INTO number (key, source_id, rank, contact_id, extension)

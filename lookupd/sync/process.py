@@ -1,7 +1,8 @@
 """The sync process: pulls every source on its schedule and writes the index, apart from those who answer.
 
-Started by the daemon as `python -m lookupd.sync.process CONFIG`; ends when its standard input ends, so that
-it never outlives the one that started it.
+Started by the daemon as `python -m lookupd.sync.process CONFIG`. It reads its configuration again at SIGHUP
+and for each line on its standard input, and ends when that ends, so that it never outlives the one that
+started it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import json
 import logging
 import os
 import signal
+import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookupd import configfile, log
-from lookupd.errors import LookupdError
+from lookupd import checkup, configfile, log
+from lookupd.errors import ConfigError, LookupdError
 from lookupd.index import database, writer
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.sql import statements
+from lookupd.sync.keeper import Keeper
 from lookupd.sync.run import Paths
 from lookupd.sync.schedule import Schedule
 
@@ -41,18 +45,44 @@ def paths(config: Config) -> Paths:
     return Paths(index=config.data / "index.db", staging=config.data / "staging")
 
 
-async def serve(config: Config) -> None:
-    """Sync until told to end."""
+async def serve(config: Config, file: Path) -> None:
+    """Sync until told to end, and as the configuration in `file` says whenever told to read it again."""
     where = paths(config)
-    await asyncio.to_thread(forget_abandoned, config, where.index, datetime.now(UTC))
+    wishes = _Wishes()
     sources = Sources(config, Loader())
     schedule = Schedule(sources, where)
-    schedule.start()
+
+    async def begin() -> None:
+        try:
+            await asyncio.to_thread(forget_abandoned, config, where.index, datetime.now(UTC))
+        except sqlite3.Error as error:
+            logger.error("what is no longer synced is not removed now: %s", error)  # noqa: TRY400 - it says all
+        schedule.start()
+
+    keeper = Keeper(where.index, begin=begin, refill=schedule.refill)
+    keeper.start()
     try:
-        await _end_asked()
+        while await wishes.next() is not _Wish.END:
+            sources = await _reloaded(file, sources, schedule)
     finally:
+        await keeper.stop()
         await schedule.stop()
         await sources.close()
+
+
+async def _reloaded(file: Path, former: Sources, schedule: Schedule) -> Sources:
+    """The sources to go on with: those that have not changed go on as they are."""
+    try:
+        config = await asyncio.to_thread(checkup.read, file)
+    except ConfigError as error:
+        logger.debug("the configuration is not used: %s", error)  # the daemon says so aloud
+        return former
+    log.configure(config.log.level)
+    sources = Sources(config, Loader(), former)
+    sources.take_over(former)
+    await schedule.follow(sources)
+    await former.close()
+    return sources
 
 
 def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
@@ -70,29 +100,50 @@ def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
         connection.close()
 
 
-async def _end_asked() -> None:
-    """Wait for SIGTERM, SIGINT, or the end of standard input."""
-    loop = asyncio.get_running_loop()
-    asked = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, asked.set)
-    loop.add_reader(sys.stdin.fileno(), _read_end, loop, asked)
-    await asked.wait()
+class _Wish(Enum):
+    """What is wanted of the process."""
+
+    RELOAD = auto()
+    END = auto()
 
 
-def _read_end(loop: asyncio.AbstractEventLoop, asked: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        loop.remove_reader(sys.stdin.fileno())
-        asked.set()
+class _Wishes:
+    """What the daemon and the one who runs it want: by signals, and by standard input."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[_Wish] = asyncio.Queue()
+        for number, wish in (
+            (signal.SIGTERM, _Wish.END),
+            (signal.SIGINT, _Wish.END),
+            (signal.SIGHUP, _Wish.RELOAD),
+        ):
+            self._loop.add_signal_handler(number, self._queue.put_nowait, wish)
+        self._loop.add_reader(sys.stdin.fileno(), self._read)
+
+    async def next(self) -> _Wish:
+        """The next one; many at once are one."""
+        wishes = {await self._queue.get()}
+        while not self._queue.empty():
+            wishes.add(self._queue.get_nowait())
+        return _Wish.END if _Wish.END in wishes else _Wish.RELOAD
+
+    def _read(self) -> None:
+        if os.read(sys.stdin.fileno(), 4096):
+            self._queue.put_nowait(_Wish.RELOAD)
+        else:
+            self._loop.remove_reader(sys.stdin.fileno())
+            self._queue.put_nowait(_Wish.END)
 
 
 def main() -> int:
     """Run as a process; returns its exit code."""
     try:
-        config = configfile.read(Path(sys.argv[1]))
+        file = Path(sys.argv[1])
+        config = configfile.read(file)
         log.configure(config.log.level)
         database.prepare(paths(config).index)
-        asyncio.run(serve(config))
+        asyncio.run(serve(config, file))
     except LookupdError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
         return 1

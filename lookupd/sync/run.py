@@ -14,6 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from lookupd.datafile import is_disk_full
 from lookupd.errors import (
     CursorExpired,
     IndexDamaged,
@@ -80,17 +81,20 @@ class Run:
         self._paths = paths
         self._progress = progress
         self._pulled = _Pulled()
+        #: whether everything is pulled, though changes would do
+        self._is_full = False
         self._thread = Threads(f"sync-{source.name}", 1)
         self._stage: Stage | None = None
         self._started_at, self._begun = datetime.now(UTC), time.monotonic()
 
-    async def run(self, *, accept_loss: bool = False) -> Plan:
-        """Do it, and say what changed. `accept_loss` writes what would be held.
+    async def run(self, *, accept_loss: bool = False, full: bool = False) -> Plan:
+        """Do it, and say what changed. `accept_loss` writes what would be held, `full` pulls everything.
 
         Raises SourceShrank when the run is held, SyncRunning when another one is under way, IndexDamaged when
         every source must be pulled again, SourceError or another SyncError when it failed. Each is noted in
         the index, but for SyncRunning and where that cannot be.
         """
+        self._is_full = full
         try:
             with _only_one(self._paths.staging, self._source):
                 return await self._run(accept_loss=accept_loss)
@@ -145,7 +149,8 @@ class Run:
         try:
             await self._thread.run(partial(stage.fail, end, plan if end.outcome is Outcome.HELD else None))
         except sqlite3.Error as error:
-            logger.error("source %r: the index does not take a note: %s", self._source.name, error)  # noqa: TRY400 - it says all
+            level = logging.DEBUG if is_disk_full(error) else logging.ERROR  # a full disk is told by the run
+            logger.log(level, "source %r: the index does not take a note: %s", self._source.name, error)
 
     def _last_cursor(self, stage: Stage) -> str | None:
         """Where to go on; None when everything is to be pulled.
@@ -153,7 +158,7 @@ class Run:
         Without a unique column nobody knows which contact a changed row was before.
         """
         full_at = stage.synced.full_at
-        if full_at is None or self._source.settings.unique_column is None:
+        if self._is_full or full_at is None or self._source.settings.unique_column is None:
             return None
         is_due = self._started_at - full_at >= self._settings.full_every
         return None if is_due else stage.synced.cursor
@@ -233,6 +238,11 @@ class Run:
         """An error of a run in our words; a bug stays what it is."""
         if is_late and isinstance(error, TimeoutError):
             return SourceTimeout(self._source.name, self._settings.timeout)
+        if is_disk_full(error):
+            return SyncError(
+                f"source {self._source.name!r}: the disk of {self._paths.index.parent} is full; "
+                f"make room there, and it is pulled again"
+            )
         if isinstance(error, sqlite3.Error | OSError) and not isinstance(error, LookupdError):
             return SyncError(f"source {self._source.name!r}: the index could not be written: {error}")
         return error

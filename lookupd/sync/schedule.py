@@ -16,11 +16,12 @@ from lookupd.source import State
 from lookupd.sync.run import Run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from apscheduler.triggers.base import BaseTrigger
 
     from lookupd.config import SyncSettings
     from lookupd.source import Source
-    from lookupd.sources import Sources
     from lookupd.sync.plan import Plan
     from lookupd.sync.run import Paths
 
@@ -36,25 +37,53 @@ REFILL = timedelta(seconds=1)
 class Schedule:
     """The sync jobs of every source that is synced at all."""
 
-    def __init__(self, sources: Sources, paths: Paths) -> None:
+    def __init__(self, sources: Iterable[Source], paths: Paths) -> None:
         self._paths = paths
         self._failures: dict[str, int] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        #: the sources that are pulled, and their runs under way, both by uuid
+        self._sources: dict[str, Source] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         for source in sources:
-            if source.settings.sync is not None:
-                self._add(source, source.settings.sync)
+            self._add(source)
 
     def start(self) -> None:
         """Begin: what is to run at start runs now."""
         self._scheduler.start()
 
+    async def follow(self, sources: Iterable[Source]) -> None:
+        """Pull these sources from now on. Those that were pulled before go on, others are broken off."""
+        wanted = {*sources}
+        others = [uuid for uuid, source in self._sources.items() if source not in wanted]
+        broken_off = [run for uuid in others if (run := self._running.get(uuid)) is not None]
+        for uuid in others:
+            del self._sources[uuid]
+            self._failures.pop(uuid, None)
+            self._scheduler.remove_job(uuid)
+        for run in broken_off:
+            run.cancel()
+        await asyncio.gather(*broken_off, return_exceptions=True)
+        for source in sources:
+            if source.uuid not in self._sources:
+                self._add(source)
+
     async def stop(self) -> None:
         """No further runs; one that is under way is broken off, and its source keeps its old contacts."""
-        self._scheduler.shutdown(wait=False)
-        await asyncio.gather(*self._running, return_exceptions=True)
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+        await asyncio.gather(*self._running.values(), return_exceptions=True)
 
-    def _add(self, source: Source, settings: SyncSettings) -> None:
+    def refill(self) -> None:
+        """Pull every source again soon: the index was made anew. Runs under way are lost with the old one."""
+        for run in self._running.values():
+            run.cancel()
+        self._all_soon()
+
+    def _add(self, source: Source) -> None:
+        settings = source.settings.sync
+        if settings is None:
+            return
+        self._sources[source.uuid] = source
         start = {"next_run_time": datetime.now(UTC)} if settings.at_start else {}
         self._scheduler.add_job(
             self._run,
@@ -71,13 +100,14 @@ class Schedule:
     async def _run(self, source: Source, settings: SyncSettings) -> None:
         """The job of a source. It ends as if all were well, as everything is told here."""
         run = asyncio.create_task(self._sync(source, settings), name=f"sync-{source.name}")
-        self._running.add(run)
+        self._running[source.uuid] = run
         try:
             await run
         except asyncio.CancelledError:
             logger.info("sync of source %r is broken off, the old contacts stay", source.name)
         finally:
-            self._running.discard(run)
+            if self._running.get(source.uuid) is run:
+                del self._running[source.uuid]
 
     async def _sync(self, source: Source, settings: SyncSettings) -> None:
         try:

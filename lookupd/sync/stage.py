@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Self
 from lookupd.contact import anonymous_uid, twin_uid
 from lookupd.errors import CursorExpired, SyncError
 from lookupd.index import database, writer
-from lookupd.index.reader import Synced, synced
+from lookupd.index.checksum import checksum
+from lookupd.index.record import Synced, synced
 from lookupd.secret import masked
 from lookupd.sql import statements
 from lookupd.sync.plan import Plan
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+#: how many steps of SQLite's machine a statement may take before it notices that the run is given up
+PATIENCE = 10_000
 #: a checked row and its fingerprint, under the uid that it will have
 Named = dict[str, tuple[int, dict[str, object]]]
 
@@ -87,6 +90,8 @@ class Stage:
         self._inode = path.stat().st_ino
         self._file = file
         self._shape = shape
+        self._is_given_up = False
+        index.set_progress_handler(lambda: self._is_given_up, PATIENCE)
         #: rows without a unique value, and rows that share theirs with another
         self.nameless = 0
         self.twins = 0
@@ -116,6 +121,7 @@ class Stage:
             return cls(connection, index, file, shape)
         except BaseException:
             connection.close()
+            file.unlink(missing_ok=True)
             raise
 
     def close(self) -> None:
@@ -124,7 +130,8 @@ class Stage:
         self._file.unlink(missing_ok=True)
 
     def interrupt(self) -> None:
-        """End what is being done, with an error; from any thread."""
+        """End what is being done, or is done next, with an error; from any thread."""
+        self._is_given_up = True  # SQLite forgets an interrupt that comes between two statements
         self._index.interrupt()
 
     def add(self, rows: Sequence[dict[str, object]]) -> None:
@@ -302,5 +309,6 @@ class Stage:
 
     def _staged(self, uid: str, fingerprint: int, row: dict[str, object]) -> tuple[object, ...]:
         contact = self._shape.contact(row, uid)
-        numbers = list(dict.fromkeys(self._shape.index_keys(contact)))
-        return uid, fingerprint, contact.display, contact.body, json.dumps(numbers), contact.terms
+        numbers = json.dumps(list(dict.fromkeys(self._shape.index_keys(contact))))
+        stored = (contact.display, contact.body, numbers, contact.terms)
+        return uid, fingerprint, *stored, checksum(self.synced.id, (uid, *stored))

@@ -12,7 +12,8 @@ CREATE TABLE staging.changed (
     display TEXT,
     body TEXT NOT NULL,
     numbers TEXT NOT NULL,
-    terms TEXT NOT NULL
+    terms TEXT NOT NULL,
+    checksum INTEGER NOT NULL
 ) STRICT;
 
 -- name: make_gone
@@ -31,7 +32,8 @@ SELECT uid, fingerprint FROM staging.seen WHERE uid IN (SELECT value FROM json_e
 INSERT OR IGNORE INTO staging.seen (uid, fingerprint) VALUES (?, ?);
 
 -- name: change
-INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms) VALUES (?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?);
 
 -- name: take_back
 DELETE FROM staging.changed WHERE uid = ?;

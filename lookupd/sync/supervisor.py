@@ -36,6 +36,11 @@ class Supervisor:
         """Start the process, and go on doing so."""
         self._task = asyncio.create_task(self._keep(), name="sync-supervisor")
 
+    def reload(self) -> None:
+        """Let the process read the configuration again; one that is not there will, when it starts."""
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.write(b"reload\n")
+
     async def stop(self) -> None:
         """Ask the process to end; end it if it does not."""
         if self._task is not None:

@@ -43,10 +43,10 @@ def test_a_source_that_is_asked_live_need_not_be_pulled(live):
     assert live.json("reverse", "+442079460007")["name"] == "Carol Árvai"
 
 
-def test_a_source_that_was_never_pulled_says_nothing_about_absence(site):
+def test_a_source_that_was_never_pulled_is_asked_live(site):
     result = site.run("reverse", "+33199001234")
-    assert (result.exit_code, result.stdout) == (3, "")
-    assert "source 'staff' has not been synced yet" in result.stderr
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("name: Ada Bélanger\n")
 
 
 def test_nobody_is_exit_code_1(synced):

@@ -26,7 +26,7 @@ from lookupd.errors import (
 from tests.process import RunningDaemon, RunningProcess, wait_until
 from tests.process import lookupd as command_line
 
-COMMANDS = ["check", "explain", "lookup", "reverse", "serve", "sources", "sync", "token"]
+COMMANDS = ["check", "explain", "lookup", "reverse", "serve", "sources", "state", "sync", "token"]
 
 
 def commands(group=main, path=()):
@@ -229,7 +229,8 @@ def test_a_damaged_state_is_told_and_left_alone(site):
     site.state.write_bytes(b"precious but damaged" * 100)
     result = site.run("token", "list")
     assert result.exit_code == 4
-    assert "damaged (file is not a database); move it away, or restore a backup" in result.stderr
+    remedy = "restore a backup (lookupd state restore FILE), or move it away"
+    assert f"damaged (file is not a database); {remedy}" in result.stderr
     assert site.state.read_bytes() == b"precious but damaged" * 100
 
 

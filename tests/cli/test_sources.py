@@ -1,13 +1,17 @@
 """`lookupd sources`: how each one is doing."""
 
+import json
+import subprocess
+
 from tests.cli.conftest import CROWD
 from tests.fakes import ADA, BOB
+from tests.process import RunningDaemon, lookupd, write_config
 
 
 def test_sources_that_were_never_pulled_are_listed(site):
     result = site.run("sources")
     assert result.exit_code == 0
-    assert result.stdout == "staff\tcsv\t0\t0\t-\t-\t-\npartners\tcsv\t0\t0\t-\t-\t-\n"
+    assert result.stdout == "staff\tcsv\t0\t0\t-\t-\t-\t-\npartners\tcsv\t0\t0\t-\t-\t-\t-\n"
 
 
 def test_sources_are_listed_with_what_the_index_holds(site):
@@ -20,6 +24,7 @@ def test_sources_are_listed_with_what_the_index_holds(site):
         "generation": 1,
         "synced": None,
         "freshness": "fresh",
+        "breaker": None,
         "trouble": None,
     }
     assert staff["synced"] is not None
@@ -70,3 +75,15 @@ def test_an_unknown_source_is_told_with_those_there_are(site):
     result = site.run("sources", "--runs", "stuff")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == "no source is called 'stuff' (configured: staff, partners)\n"
+
+
+def test_beside_a_daemon_the_breaker_of_each_source_is_told(tmp_path):
+    nobody = {"ldap_uri": "ldap://127.0.0.1:1", "ldap_base_dn": "dc=example,dc=com"}
+    config = write_config(tmp_path, {"name": "gone", "backend": "ldap", "config": nobody, "sync": False})
+    with RunningDaemon(config) as daemon:
+        for number in range(3):
+            daemon.caller(f"+3319900123{number}")
+        listed = subprocess.run(lookupd(config, "sources", "--json"), capture_output=True, check=True)
+    [line] = json.loads(listed.stdout)
+    assert line["breaker"].startswith("open, asked again in ")
+    assert "Connection refused" in line["trouble"]

@@ -1,12 +1,15 @@
 """`lookupd sync`: pull now, and say what changed and what did not work."""
 
 import fcntl
+import sqlite3
+from contextlib import closing
 
 import pytest
 
 from lookupd.config import Config
 from tests.cli.conftest import CROWD
 from tests.fakes import ADA, BOB
+from tests.servers.slapd import Slapd
 
 
 def outcomes(site, *arguments):
@@ -121,3 +124,17 @@ def test_nothing_to_pull_is_no_failure(site):
 def test_odd_rows_are_no_failure(site, rows):
     site.write("staff", rows)
     assert site.run("sync", "staff").exit_code == 0
+
+
+def test_everything_is_pulled_on_demand_where_changes_would_do(site):
+    with Slapd(site.folder / "slapd", session_log=100) as slapd:
+        person = {"objectClass": "inetOrgPerson", "cn": "Ada", "sn": "B", "telephoneNumber": "+33199001234"}
+        slapd.add([(f"uid=ada,{slapd.base_dn}", {**person, "uid": "ada"})])
+        columns = {"unique_column": "entryUUID", "searched_columns": ["cn"], "format_columns": {}}
+        config = {"ldap_uri": slapd.url, "ldap_base_dn": slapd.base_dn}
+        numbers = {"first_matched_columns": ["telephoneNumber"]}
+        site.configure({"name": "staff", "backend": "ldap", "config": config, **columns, **numbers})
+        for options in ((), (), ("--full",)):
+            assert site.run("sync", *options).exit_code == 0
+    with closing(sqlite3.connect(site.folder / "data" / "index.db")) as index:
+        assert index.execute("SELECT is_full FROM run ORDER BY id").fetchall() == [(1,), (0,), (1,)]

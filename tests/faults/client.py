@@ -95,6 +95,11 @@ class Connection:
         self.is_reusable = not CLOSES.search(head)
         return status, body
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the server has closed it, as far as that has come through."""
+        return self._reader.at_eof()
+
     def close(self) -> None:
         """Close it at once."""
         self._writer.transport.abort()

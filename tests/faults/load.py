@@ -193,8 +193,17 @@ class _Running:
         right = self._target.is_right
         return "wrong" if status in self._target.good and right and not right(number, body) else str(status)
 
+    def _kept(self) -> Connection | None:
+        """A connection to be used again, not one that the server has closed meanwhile."""
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed:
+                return connection
+            connection.close()
+        return None
+
     async def _get(self, number: int) -> tuple[int, bytes]:
-        connection = self._idle.pop() if self._idle else await Connection.open(self._target)
+        connection = self._kept() or await Connection.open(self._target)
         try:
             return await connection.get(self._target.request(number))
         finally:

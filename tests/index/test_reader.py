@@ -24,7 +24,7 @@ async def search(ground, term, *sources, limit=100, offset=0):
     async with ground.reading() as reader:
         synced = reader.sources()
         uuids = [source.uuid for source in sources] or synced
-        return await reader.search(term, [synced[uuid].id for uuid in uuids], limit=limit, offset=offset)
+        return await reader.search(term, [*uuids], limit=limit, offset=offset)
 
 
 def uids(found):
@@ -134,13 +134,13 @@ async def test_a_reader_follows_to_an_index_that_was_made_anew(ground):
     await ground.hold(ADA)
     asked = parse(BOB["number"], FRANCE)
     async with ground.reading() as reader:
-        assert uids(await reader.search("", [1], limit=9)) == ["1"]
+        assert uids(await reader.search("", [*reader.sources()], limit=9)) == ["1"]
         ground.paths.index.unlink()
         assert len(reader.sources()) == 1
         source = await ground.hold(BOB)
         [found] = reader.reverse(asked, question_keys(asked), [source.uuid])
         [synced] = reader.sources().values()
-        assert uids(await reader.search("bob", [synced.id], limit=9)) == [found.contact.uid] == ["2"]
+        assert uids(await reader.search("bob", [synced.uuid], limit=9)) == [found.contact.uid] == ["2"]
         assert len(await reader.runs(source.uuid)) == 1
 
 
@@ -273,6 +273,6 @@ async def test_a_failed_run_is_told_with_its_error(ground):
 async def test_a_reader_cannot_write(ground):
     async with ground.reading() as reader:
         with pytest.raises(sqlite3.OperationalError):
-            await reader._texts.execute("DELETE FROM source")
+            await reader._texts.rows("DELETE FROM source", ())
         with pytest.raises(sqlite3.OperationalError):
             reader._points.execute("DELETE FROM source")

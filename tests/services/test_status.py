@@ -1,13 +1,12 @@
 """How each source is doing, and what somebody should look at."""
 
-import sqlite3
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
 
-from lookupd.errors import SourceError, SourceShrank, UnknownSource
+from lookupd.errors import IndexUnusable, SourceError, SourceShrank, UnknownSource
 from lookupd.freshness import Freshness
 from lookupd.health import FAILURES, Breaker
 from lookupd.services.status import Status
@@ -167,13 +166,24 @@ async def test_an_index_that_can_be_read_is_no_problem(open_office):
 
 class DamagedIndex:
     def sources(self):
-        raise sqlite3.DatabaseError("database disk image is malformed")
+        raise IndexUnusable("database disk image is malformed")
+
+    async def runs(self, uuid, limit=20):
+        raise IndexUnusable("database disk image is malformed")
 
 
 def test_an_index_that_cannot_be_read_is_told():
     status = Status([], DamagedIndex(), Paper(), {"view xml": "no lxml"}, Clock())
     assert status.index_problem() == "the index cannot be read: database disk image is malformed"
     assert status.broken_plugins == {"view xml": "no lxml"}
+
+
+async def test_sources_are_told_as_if_they_were_never_synced_while_the_index_cannot_be_read(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
+    await office.sync()
+    status = Status(office.sources, DamagedIndex(), Paper(), {}, office.clock)
+    [staff] = await status.sources()
+    assert (staff.name, staff.contacts, staff.synced_at, staff.last_run) == ("staff", 0, None, None)
 
 
 @pytest.mark.parametrize("problem", [None, "database or disk is full"])

@@ -112,8 +112,7 @@ class Ground:
     async def search(self, term: str) -> list[str]:
         """The uids of the contacts found by a text, in order, in all sources."""
         async with self.reading() as reader:
-            ids = [synced.id for synced in reader.sources().values()]
-            found = await reader.search(term, ids, limit=1000)
+            found = await reader.search(term, [*reader.sources()], limit=1000)
         return [contact.uid for contact, _ in found.contacts]
 
     async def synced(self):

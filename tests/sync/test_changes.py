@@ -3,6 +3,7 @@
 import pytest
 
 from lookupd.errors import CursorExpired
+from lookupd.sync.run import Run
 from tests.fakes import ADA, BOB, Directory
 from tests.sync.ground import ChangingBackend, people, source_with
 
@@ -158,6 +159,12 @@ async def test_everything_is_pulled_when_that_is_due(ground, directory, backend)
     await ground.sync(source)
     assert cursors(directory) == [None, None]
     assert (await ground.synced()).full_at > first.full_at
+
+
+async def test_everything_is_pulled_when_somebody_wants_it(ground, source, directory):
+    plan = await Run(source, source.settings.sync, ground.paths).run(full=True)
+    assert (counts(plan), cursors(directory)) == ((0, 0, 0, 2), [None, None])
+    assert (await ground.runs())[0].is_full is True
 
 
 async def test_a_run_of_changes_does_not_put_off_the_pull_of_everything(ground, source):

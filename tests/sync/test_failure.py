@@ -315,11 +315,15 @@ async def test_an_error_of_another_kind_is_no_sign_of_damage(ground):
     assert not database.replace_if_damaged(ground.paths.index, sqlite3.OperationalError("locked"))
 
 
-async def test_an_index_whose_damage_cannot_be_looked_at_now_is_kept(ground):
+async def test_an_index_whose_damage_cannot_be_looked_at_now_is_kept(ground, monkeypatch):
     error = sqlite3.DatabaseError("database disk image is malformed")
     error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-    ground.rows("DROP TABLE search")
-    assert not database.replace_if_damaged(ground.paths.index, error)
+    ground.rows("INSERT INTO search (rowid, terms) VALUES (1, 'unknown to contacts')")
+    monkeypatch.setattr(database, "OPENING", 0.01)
+    with closing(sqlite3.connect(ground.paths.index, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert not database.replace_if_damaged(ground.paths.index, error)
+    assert database.replace_if_damaged(ground.paths.index, error)
 
 
 async def test_a_bug_of_ours_stays_what_it_is_and_is_noted(ground, directory):

@@ -1,5 +1,6 @@
 """The sync process: it syncs, ends when it is told to or left alone, and may be killed at any moment."""
 
+import signal
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -42,11 +43,37 @@ def test_it_ends_when_nobody_holds_its_input_any_more(config):
         assert process.wait() == 0
 
 
-def test_what_is_written_to_it_means_nothing(config):
+def by_signal(process):
+    process.signal(signal.SIGHUP)
+
+
+def by_line(process):
+    process._process.stdin.write("reload\n")
+    process._process.stdin.flush()
+
+
+@pytest.mark.parametrize("ask", [by_signal, by_line])
+def test_it_reads_its_configuration_again_when_it_is_told_to(config, ask):
+    write_csv(config.with_name("partners.csv"), [BOB])
     with RunningProcess(*sync_process(config)) as process:
-        process._process.stdin.write("hello\n")
-        process._process.stdin.flush()
-        process.wait_for("synced source", times=3)
+        process.wait_for("synced source 'staff'")
+        write_config(config.parent, {"name": "staff", "sync": {"every": "50ms"}}, {"name": "partners"})
+        ask(process)
+        process.wait_for("synced source 'partners': 1 contacts")
+        seen = process.log.count("synced source 'staff'")
+        process.wait_for("synced source 'staff'", times=seen + 1)
+        assert process.stop() == 0
+        process.wait_for_end_of_log()
+        assert "Traceback" not in process.log
+
+
+def test_a_wrong_configuration_is_not_used(config):
+    with RunningProcess(*sync_process(config)) as process:
+        process.wait_for("synced source 'staff'")
+        config.write_text("sources: 7")
+        by_signal(process)
+        seen = process.log.count("synced source 'staff'")
+        process.wait_for("synced source 'staff'", times=seen + 2)
         assert process.stop() == 0
 
 

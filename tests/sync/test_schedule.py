@@ -82,6 +82,39 @@ async def test_a_source_that_is_only_asked_live_is_never_pulled(ground, director
         assert schedule._scheduler.get_jobs() == []
 
 
+async def test_a_source_that_was_there_before_goes_on_and_a_new_one_is_pulled(ground, directory):
+    source = source_of(directory, sync={"every": LATER})
+    eve = {**BOB, "id": "3", "name": "Eve Nguyen"}
+    other = source_of(Directory(rows=[eve]), name="other", backend="fake", sync={"every": LATER})
+    async with scheduled(ground, source) as schedule:
+        await until(lambda: ground.names() == [ADA["name"], BOB["name"]])
+        before = schedule._scheduler.get_job(source.uuid)
+        await schedule.follow([source, other])
+        await until(lambda: len(ground.names()) == 3)
+        assert schedule._scheduler.get_job(source.uuid) is before
+        assert len(directory.asked) == 1
+    await other.close()
+
+
+async def test_the_run_of_a_source_that_has_changed_is_broken_off(ground, directory, caplog):
+    directory.gate = asyncio.Event()
+    former, new = source_of(directory, sync={"every": LATER}), source_of(Directory(rows=[BOB]))
+    async with scheduled(ground, former) as schedule:
+        await until(lambda: directory.asked)
+        await schedule.follow([new])
+        await until(lambda: ground.names() == [BOB["name"]])
+        assert said(caplog, "sync of source 'fake' is broken off")[0] == 1
+    await new.close()
+
+
+async def test_a_source_that_is_taken_out_is_pulled_no_more(ground, directory):
+    async with scheduled(ground, source_of(directory, sync={"every": SOON})) as schedule:
+        await until(lambda: len(ground.names()) == 2)
+        await schedule.follow([])
+        assert schedule._scheduler.get_jobs() == []
+    assert ground.names() == [ADA["name"], BOB["name"]]
+
+
 async def test_cron_says_when(ground, directory):
     source = source_of(directory, sync={"cron": "30 3 * * *", "at_start": False})
     async with scheduled(ground, source) as schedule:

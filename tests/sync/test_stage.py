@@ -146,3 +146,22 @@ def test_what_was_taken_in_can_be_forgotten(ground):
         assert stage.oddities() == ()
         stage.find_gone()
         assert not stage.plan().is_change
+
+
+def test_what_is_given_up_between_two_statements_ends_in_the_next_one(ground, old, new):
+    endless = "SELECT count(*) FROM contact a, contact b, contact c, contact d, contact e, contact f"
+    ground.rows(f"CREATE TRIGGER slow AFTER INSERT ON contact BEGIN {endless}; END")
+    with closing(staged(ground, new)) as stage:
+        plan = stage.plan()
+        stage.interrupt()
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            stage.apply(plan, END)
+    assert len(ground.names()) == len(old)
+    ground.check()
+
+
+def test_a_stage_that_cannot_be_made_leaves_nothing(ground):
+    ground.rows("CREATE TRIGGER refuse BEFORE INSERT ON source BEGIN SELECT RAISE(ABORT, 'refused'); END")
+    with pytest.raises(sqlite3.IntegrityError, match="refused"):
+        Stage.open(ground.paths.index, ground.paths.staging, source_of(Directory()).shape)
+    assert [*ground.paths.staging.iterdir()] == []

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
-from typing_extensions import override
 from yarl import URL
 
 from lookupd import configfile
@@ -134,17 +133,6 @@ class Reply:
         return json.loads(self.body)
 
 
-class SeenDaemon(Daemon):
-    """A daemon whose application can be looked at."""
-
-    app: web.Application
-
-    @override
-    async def _listen(self, stack, app):
-        self.app = app
-        await super()._listen(stack, app)
-
-
 @dataclass(kw_only=True)
 class Site:
     """A running daemon, and ways to ask it."""
@@ -202,11 +190,11 @@ async def open_site(stack: AsyncExitStack, folder: Path, text: str = CONFIG) -> 
     file.write_text(text, encoding="utf-8")
     config = configfile.read(file)
     await _sync(config)
-    daemon = SeenDaemon(config, file)
+    daemon = Daemon(config, file)
     await daemon.start(stack, with_sync=False)
     tokens = stack.enter_context(closing(Tokens(config.data / "state.db")))
     session = await stack.enter_async_context(ClientSession())
-    return Site(url=daemon.url, app=daemon.app, data=config.data, session=session, tokens=tokens)
+    return Site(url=daemon.url, app=daemon.serving.app, data=config.data, session=session, tokens=tokens)
 
 
 async def _sync(config: Config) -> None:

@@ -146,7 +146,7 @@ async def test_a_limit_or_offset_that_is_no_whole_number_is_a_400(site, path, na
 async def test_an_explained_lookup_tells_where_each_contact_is_from(site, value):
     found = (await site.ask(LOOKUP, term="ada", explain=value)).json
     [told] = found["explain"].pop("results")
-    assert found["explain"] == {"total": 1, "is_cut": False, "failed": []}
+    assert found["explain"] == {"total": 1, "is_cut": False, "is_partial": False, "failed": []}
     assert sorted(told) == ["as_of", "freshness", "origin"]
     assert (told["origin"], told["freshness"]) == ("index", "fresh")
 

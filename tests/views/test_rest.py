@@ -2,7 +2,7 @@
 
 import json
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from datetime import UTC, datetime
 
 import pytest
@@ -10,13 +10,14 @@ from aiohttp import ClientSession, web
 
 from lookupd.auth import TokenHolders
 from lookupd.errors import (
+    DiskFull,
     QuestionTooLarge,
     SourceClosed,
     UnknownProfile,
     UnknownSource,
 )
 from lookupd.rest import PRINCIPAL, RestApi, allow_origin, errors_as_json, other_origins
-from lookupd.state.tokens import Token
+from lookupd.state.tokens import Token, Tokens
 
 TENANT = "0d7a1c5e-58f4-4d3a-8e0c-3a5f1f1a2b3c"
 
@@ -260,6 +261,15 @@ NO_PROFILE = "no profile is called 'x' in this tenant (see 'profiles' in the con
             {"message": "too long", "error_id": "invalid-data", "details": {}},
         ),
         (
+            DiskFull("a.db"),
+            507,
+            {
+                "message": "a.db: the disk is full, nothing was written; make room there, and do it again",
+                "error_id": "disk-full",
+                "details": {},
+            },
+        ),
+        (
             SourceClosed("a", "down"),
             503,
             {"message": "source 'a' is not loaded: down", "error_id": "unavailable", "details": {}},
@@ -356,3 +366,25 @@ sources: [{{name: theirs, tenant: {other}, backend: csv, config: {{file: others.
     site = await new_site(text)
     page = await site.ask("/0.1/sources", token=None, headers={"Wazo-Tenant": other})
     assert [item["name"] for item in page.json["items"]] == ["theirs"]
+
+
+async def test_what_a_full_disk_does_not_take_is_a_507_and_reading_goes_on(serve, tmp_path):
+    with closing(Tokens(tmp_path / "state.db")) as tokens:
+
+        class Resource:
+            def get(self):
+                return len(tokens.all())
+
+            def post(self):
+                name, now = "x" * 10_000, datetime.now(UTC)
+                return tokens.add(name, tenant=TENANT, user=None, scopes=("#",), now=now)[0].id, 201
+
+        ask = await serve(Resource, "/a")
+        assert (await ask("/0.1/a", "POST"))[0] == 201
+        tokens._connection.execute("PRAGMA max_page_count = 1")
+        status, _, text = await ask("/0.1/a", "POST")
+        assert (status, json.loads(text)["error_id"]) == (507, "disk-full")
+        assert (await ask("/0.1/a"))[2] == "1\n"
+        tokens._connection.execute("PRAGMA max_page_count = 1000000")
+        assert (await ask("/0.1/a", "POST"))[0] == 201
+        assert (await ask("/0.1/a"))[2] == "2\n"

@@ -245,7 +245,7 @@ async def test_a_body_of_more_than_a_mebibyte_is_a_413_in_json(site):
     reply = await post(site, b" " * (1024 * 1024 + 1))
     assert reply.status == 413
     assert reply.headers["Content-Type"] == "application/json"
-    assert reply.json == {"message": "Request Entity Too Large"}
+    assert reply.json == {"message": "the body is too large"}
 
 
 async def test_a_body_that_cannot_be_unpacked_is_a_400(site):

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from lookupd.config import Column
     from lookupd.services.status import SourceStatus
 
+#: a text in JSON: what `json.dumps` ends in, without its way there
+_text = json.encoder.encode_basestring_ascii
 #: relations that only some back-ends know, in the order of the interface
 _RELATIONS = ("xivo_id", "agent_id", "user_id", "user_uuid", "endpoint_id")
 
@@ -23,11 +25,12 @@ _RELATIONS = ("xivo_id", "agent_id", "user_id", "user_uuid", "endpoint_id")
 def reverse(answer: Answer, exten: str) -> str:
     """A reverse object, as JSON text: the contact's fields are stored ready and only set in."""
     if answer.known is None:
-        return f'{{"display": null, "exten": {json.dumps(exten)}, "fields": {{}}, "source": null}}'
+        return f'{{"display": null, "exten": {_text(exten)}, "fields": {{}}, "source": null}}'
     contact = answer.known.contact
+    display = "null" if contact.display is None else _text(contact.display)
     return (
-        f'{{"display": {json.dumps(contact.display)}, "exten": {json.dumps(exten)}, '
-        f'"fields": {contact.body}, "source": {json.dumps(contact.source)}}}'
+        f'{{"display": {display}, "exten": {_text(exten)}, '
+        f'"fields": {contact.body}, "source": {_text(contact.source)}}}'
     )
 
 
@@ -59,8 +62,13 @@ def answer_headers(answer: Answer) -> dict[str, str] | None:
     if answer.known is not None and answer.known.freshness != "fresh":
         headers["X-Lookupd-Freshness"] = str(answer.known.freshness)
         headers["Age"] = str(int(answer.age.total_seconds() if answer.age else 0))
-    if answer.failed:
-        headers["X-Lookupd-Failed"] = ",".join(quote(failure.source, safe=" ") for failure in answer.failed)
+    headers |= _failed(answer.failed)
+    return headers or None
+
+
+def page_headers(page: Page) -> dict[str, str] | None:
+    """The same for a page: who could not be asked, and whether time was up."""
+    headers = {**_failed(page.failed), **({"X-Lookupd-Partial": "true"} if page.is_partial else {})}
     return headers or None
 
 
@@ -82,6 +90,7 @@ def page_story(page: Page) -> dict[str, Any]:
     return {
         "total": page.total,
         "is_cut": page.is_cut,
+        "is_partial": page.is_partial,
         "failed": _failures(page.failed),
         "results": [
             {"origin": hit.origin, "as_of": _instant(hit.since), "freshness": hit.freshness}
@@ -152,6 +161,11 @@ def _matched(answer: Answer) -> str | None:
         return None
     tiers = ((answer.known.tier, listed.number) for listed in answer.known.contact.numbers)
     return next((number.key for tier, number in tiers if match(answer.number, number) is tier), None)
+
+
+def _failed(failures: Sequence[Failure]) -> dict[str, str]:
+    names = ",".join(quote(failure.source, safe=" ") for failure in failures)
+    return {"X-Lookupd-Failed": names} if names else {}
 
 
 def _failures(failures: Sequence[Failure]) -> list[dict[str, str]]:

@@ -97,7 +97,7 @@ class _Search:
         self._lookup = lookup
         self._catalog = catalog
 
-    async def _find(self, request: web.Request, principal: Principal, profile: str) -> dict[str, Any]:
+    async def _find(self, request: web.Request, principal: Principal, profile: str) -> web.Response:
         query = request.query
         term = parameter.required(query, "term")
         limit = parameter.natural(query, "limit")
@@ -109,7 +109,7 @@ class _Search:
             found["total"] = page.total
         if parameter.flag(query, "explain"):
             found["explain"] = shape.page_story(page)
-        return found
+        return json_response(found, headers=shape.page_headers(page))
 
 
 class ProfileLookup(_Search):
@@ -117,7 +117,7 @@ class ProfileLookup(_Search):
 
     is_legacy = True
 
-    async def get(self, request: web.Request, profile: str) -> dict[str, Any]:
+    async def get(self, request: web.Request, profile: str) -> web.Response:
         """A lookup object."""
         return await self._find(request, request[PRINCIPAL], profile)
 
@@ -125,7 +125,7 @@ class ProfileLookup(_Search):
 class UserLookup(_Search):
     """A text search, as some user."""
 
-    async def get(self, request: web.Request, profile: str, user_uuid: str) -> dict[str, Any]:
+    async def get(self, request: web.Request, profile: str, user_uuid: str) -> web.Response:
         """A lookup object."""
         return await self._find(request, request[PRINCIPAL].as_user(user_uuid), profile)
 
@@ -147,6 +147,15 @@ class UserReverse:
         if parameter.flag(request.query, "explain"):
             return json_response(shape.explained(answer, exten), headers=headers)
         return text_response(shape.reverse(answer, exten), headers=headers)
+
+    def at_once(
+        self, principal: Principal, name: str, value: str, *, profile: str, user_uuid: str
+    ) -> tuple[str, dict[str, str] | None] | None:
+        """A reverse object and headers, where no source has to be asked."""
+        if name != "exten":
+            return None
+        answer = self._reverse.at_once(principal.as_user(user_uuid), profile, value)
+        return None if answer is None else (shape.reverse(answer, value), shape.answer_headers(answer))
 
     async def post(self, request: web.Request, profile: str, user_uuid: str) -> web.Response:
         """Reverse objects for `{"extens": [...]}`: one for each item, in order."""

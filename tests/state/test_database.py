@@ -9,46 +9,15 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from lookupd.errors import DataDamaged, DataError, DataNewer
 from lookupd.sql import statements
 from lookupd.state import database
-from lookupd.state.tokens import PREFIX, Tokens
+from lookupd.state.tokens import Tokens
 from tests.process import wait_until
-
-NOW = datetime(2026, 1, 1, 12, 30, tzinfo=UTC)
-TENANT = "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "data" / "state.db"
-
-
-@pytest.fixture
-def tokens(path):
-    with closing(Tokens(path)) as tokens:
-        yield tokens
-
-
-def add(tokens, name="reception", **more):
-    return tokens.add(name, **{"tenant": TENANT, "user": None, "scopes": ("dird.#",), "now": NOW, **more})
-
-
-def execute(path, *statements):
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        for statement in statements:
-            connection.execute(statement)
-
-
-def pragma(connection, name):
-    return connection.execute(f"PRAGMA {name}").fetchone()[0]
-
-
-# --- the file
+from tests.state.conftest import add, execute, pragma
 
 
 def test_a_missing_file_is_made_with_its_folder_and_is_nobody_else_s(path):
@@ -218,79 +187,6 @@ def test_two_processes_may_open_a_new_file_at_once(path):
     assert [opener.returncode for opener in openers] == [0, 0]
 
 
-# --- tokens
-
-
-def test_a_token_is_found_by_its_secret_alone(tokens):
-    token, secret = add(tokens, user="u", scopes=["a.#", "!a.b"])
-    assert tokens.find(secret) == token
-    assert (token.name, token.tenant, token.user, token.scopes) == ("reception", TENANT, "u", ("a.#", "!a.b"))
-    assert (token.created_at, token.revoked_at) == (NOW, None)
-    for wrong in (token.id, secret[:-1], secret + "x", secret.upper(), "", "reception", "\udcff"):
-        assert tokens.find(wrong) is None
-
-
-def test_a_secret_is_long_random_and_recognised(tokens):
-    secrets = {add(tokens)[1] for _ in range(20)}
-    assert len(secrets) == 20
-    assert all(secret.startswith(PREFIX) and len(secret) == len(PREFIX) + 32 for secret in secrets)
-
-
-def test_no_byte_of_a_secret_is_written(path, tokens):
-    _, secret = add(tokens)
-    for file in path.parent.iterdir():
-        content = file.read_bytes()
-        assert secret.encode() not in content
-        assert secret.removeprefix(PREFIX).encode() not in content
-    assert path.with_name("state.db-wal").stat().st_size > 0
-
-
-def test_a_revoked_token_is_no_longer_found_but_still_listed(tokens):
-    token, secret = add(tokens)
-    _, other = add(tokens)
-    later = NOW + timedelta(days=1)
-    assert tokens.revoke(token.id, later)
-    assert tokens.find(secret) is None
-    assert tokens.find(other)
-    assert [one.revoked_at for one in tokens.all() if one.id == token.id] == [later]
-
-
-def test_a_token_is_revoked_once_and_only_if_there_is_one(tokens):
-    token, _ = add(tokens)
-    assert not tokens.revoke("none", NOW)
-    assert tokens.revoke(token.id, NOW)
-    assert not tokens.revoke(token.id, NOW + timedelta(days=1))
-    assert tokens.all()[0].revoked_at == NOW
-
-
-def test_a_token_revoked_elsewhere_is_gone_here(path, tokens):
-    token, secret = add(tokens)
-    with closing(Tokens(path)) as elsewhere:
-        elsewhere.revoke(token.id, NOW)
-    assert tokens.find(secret) is None
-
-
-def test_tokens_are_listed_the_oldest_first(tokens):
-    for days in (2, 0, 1):
-        add(tokens, name=str(days), now=NOW + timedelta(days=days))
-    assert [token.name for token in tokens.all()] == ["0", "1", "2"]
-
-
-def test_instants_are_kept_whatever_their_time_zone(tokens):
-    here = NOW.astimezone(timezone(timedelta(hours=5)))
-    add(tokens, now=here)
-    assert tokens.all()[0].created_at == NOW
-    assert tokens.all()[0].created_at.tzinfo is UTC
-
-
-def test_a_name_is_only_a_text(tokens):
-    add(tokens, name="'); DROP TABLE token; --")
-    assert tokens.all()[0].name == "'); DROP TABLE token; --"
-
-
-# --- named statements
-
-
 def test_statements_are_found_by_their_names():
     found = statements("lookupd.state", "tokens.sql")
     assert sorted(found) == ["add", "all", "by_hash", "revoke"]
@@ -301,9 +197,3 @@ def test_what_stands_before_the_first_name_is_no_statement():
     [upgrade] = [*statements("lookupd.state", "upgrades.sql").values()][:1]
     assert upgrade.startswith("-- Who may ask")
     assert upgrade.endswith("STRICT")
-
-
-def test_a_name_of_any_bytes_is_kept_as_far_as_it_can_be_written(tmp_path):
-    with closing(Tokens(tmp_path / "state.db")) as tokens:
-        tokens.add("caf\udce9", tenant="t", user=None, scopes=("#",), now=datetime.now(UTC))
-        assert [token.name for token in tokens.all()] == ["caf?"]

@@ -1,0 +1,155 @@
+"""Reverse questions over HTTP, against a handler that looks nothing up."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING
+
+from bench import data, load, servers
+from bench.load import Load
+from bench.row import Row, absolute, figure, label, ratio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from bench.group import Setting
+    from bench.load import Measured, Requests
+
+BARE = "requests/s of a bare aiohttp handler with json_response of as large a body, same connections"
+#: numbers in one request of the bulk row, and its connections: more would be refused, as too much work waits
+BULK, FEW = 50, 2
+#: the share of its CPU that a server has at least where nothing else runs, and how often that is tried
+OWN, REPEATS = 0.9, 4
+#: name of a variant -> its measurement in each round
+Rounds = dict[str, list["Measured"]]
+
+
+def rows(setting: Setting) -> Iterator[Row]:
+    """Hits, misses, bulk, two numbers of connections, and throughput over the size of the index."""
+    with ExitStack() as stack:
+        places = {size: setting.place(size) for size in setting.sizes}
+        daemons = {size: stack.enter_context(servers.daemon(place)) for size, place in places.items()}
+        asked = daemons[setting.size]
+        for server in daemons.values():
+            server.wait_for_rest()
+        body = setting.build / "body.json"
+        body.write_text(json.dumps(typical(asked, setting.size)), encoding="utf-8")
+        bare = stack.enter_context(servers.bare(body))
+        questions = setting.questions()
+
+        def ask(server: servers.Server, connections: int, requests: Callable[[], Requests]) -> Measured:
+            token = places[setting.size].token() if server is bare else server.token
+            how = Load(connections=connections, seconds=setting.seconds, token=token)
+            return _undisturbed(server, requests(), how)
+
+        single, size = questions.single, setting.size
+        variants: dict[str, Callable[[], Measured]] = {
+            "bare 16": partial(ask, bare, 16, partial(single, size)),
+            "hit 16": partial(ask, asked, 16, partial(single, size)),
+            "miss": partial(ask, asked, 16, partial(single, size, data.nobody)),
+            "zipf": partial(ask, asked, 16, partial(single, size, data.zipf)),
+            "bulk": partial(ask, asked, FEW, partial(questions.bulk, size, BULK)),
+            "bare 64": partial(ask, bare, 64, partial(single, size)),
+            "hit 64": partial(ask, asked, 64, partial(single, size)),
+        }
+        for other, server in daemons.items():
+            if other != size:
+                variants[f"hit of {other}"] = partial(ask, server, 16, partial(single, other))
+        measured = _interleaved(variants, setting.rounds)
+        yield from _rows(setting, measured)
+        yield absolute(f"memory_serving_mib_{label(size)}", [asked.private_mib()], "MiB")
+
+
+def typical(server: servers.Server, contacts: int) -> dict[str, object]:
+    """The answer of middle length."""
+    dice = random.Random(data.SEED)
+    answers = [server.reverse(data.asked(number, dice)) for number in data.uniform(contacts, 101, dice)]
+    return sorted(answers, key=lambda answer: len(json.dumps(answer)))[50]
+
+
+def _undisturbed(server: servers.Server, requests: Requests, how: Load) -> Measured:
+    """Measured again where something else took the server's CPU; a short run does not tell."""
+    tries = REPEATS
+    while True:
+        before = server.cpu_seconds()
+        measured = load.run(server.url, requests, how)
+        share = (server.cpu_seconds() - before) / measured.seconds
+        tries -= 1
+        if share > OWN or how.seconds < 1 or not tries:
+            return measured
+        print(f"  disturbed: the server had {share:.0%} of its CPU", flush=True)
+
+
+def _interleaved(variants: Mapping[str, Callable[[], Measured]], rounds: int) -> Rounds:
+    found: Rounds = defaultdict(list)
+    for number in range(rounds):
+        for name, measure in variants.items():
+            measured = measure()
+            found[name].append(measured)
+            print(
+                f"  round {number + 1}, {name}: {measured.rate:,.0f}/s, p99 {measured.p99:.1f} ms", flush=True
+            )
+    return found
+
+
+def _rates(measured: Sequence[Measured], each: int = 1) -> list[float]:
+    return [one.rate * each for one in measured]
+
+
+def _compared(name: str, ours: Sequence[Measured], floors: Sequence[Measured], each: int = 1) -> Row:
+    """With a floor of the same rounds; `each` numbers to a request of ours."""
+    floor = BARE if each == 1 else f"numbers/s, {each} to a request at {FEW} connections, to {BARE}"
+    row = ratio(name, _rates(ours, each), _rates(floors), floor, "/s")
+    return replace(row, ours=row.ours + load.failures(ours))
+
+
+def _rows(setting: Setting, measured: Rounds) -> Iterator[Row]:
+    name = label(setting.size)
+    yield _compared(f"reverse_hit_{name}", measured["hit 16"], measured["bare 16"])
+    yield _compared(f"reverse_hit_64_{name}", measured["hit 64"], measured["bare 64"])
+    yield _compared(f"reverse_hit_zipf_{name}", measured["zipf"], measured["bare 16"])
+    yield _compared(f"reverse_miss_{name}", measured["miss"], measured["bare 16"])
+    yield _compared(f"reverse_bulk_{name}", measured["bulk"], measured["bare 16"], BULK)
+    for connections in (16, 64):
+        hits, floors = measured[f"hit {connections}"], measured[f"bare {connections}"]
+        for share in ("p50", "p99"):
+            yield ratio(
+                f"reverse_{share}_{connections}_{name}",
+                [getattr(one, share) for one in hits],
+                [getattr(one, share) for one in floors],
+                f"{share} of the bare handler, {connections} connections",
+                "ms",
+            )
+    yield from _flat(setting, measured)
+
+
+def _flat(setting: Setting, measured: Rounds) -> Iterator[Row]:
+    """Each size against the smallest, and against the bare handler for the plot."""
+    rates = {
+        size: _rates(measured["hit 16" if size == setting.size else f"hit of {size}"])
+        for size in setting.sizes
+    }
+    smallest = setting.sizes[0]
+    for size, own in rates.items():
+        if size != setting.size:
+            yield _compared(f"reverse_hit_{label(size)}", measured[f"hit of {size}"], measured["bare 16"])
+        if size != smallest:
+            yield ratio(
+                f"reverse_flat_{label(smallest)}_{label(size)}",
+                own,
+                rates[smallest],
+                f"requests/s of the daemon with {smallest:,} contacts",
+                "/s",
+            )
+
+
+def summary(measured: Sequence[Measured]) -> str:
+    """Latencies for a reader."""
+    p50, p99 = (median(getattr(one, share) for one in measured) for share in ("p50", "p99"))
+    return f"p50 {figure(p50)}, p99 {figure(p99)} ms{load.failures(measured)}"

@@ -1,0 +1,123 @@
+"""R19: more than can be answered is refused at once, and the rest is answered as before."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlsplit
+
+from chaos.ground import dialled, known, name, rows, wait_for_sync
+from chaos.load import Load, lag, served
+from chaos.scenario import Scenario, busy, none, noted, ratio, some, span, within
+from tests.faults.load import Target
+from tests.front.storm import overload
+from tests.process import RunningDaemon, write_config, write_csv
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from chaos.scenario import Figure
+    from tests.front.storm import Overload
+
+PEOPLE = range(10_000)
+#: how long a flood lasts: of text searches, then of calls
+SEARCHES, FLOOD = 8.0, 6.0
+#: of the peak, so much is asked. A call costs little more than a refusal, and so much that one client can ask
+TIMES, TIMES_CALLS = 5.0, 3.0
+#: connections that find out the peak of searches: fewer than may be under way for one client
+SEARCHERS = 8
+#: calls per second beside the searches
+CALLS = 50
+LEAST, LIMIT = 0.8, 0.1
+#: seconds by which the client may be late itself, and still tell how late others are
+ON_TIME = 0.05
+OK, BUSY = "200", "503"
+SOMEBODY = PEOPLE[5432]
+#: a word that everybody has, and one that one has: some 2 ms
+LOOKUP = f"/0.1/directories/lookup/default?term={quote(name(SOMEBODY))}"
+#: `explain` takes the long way
+REVERSE = f"/0.1/directories/reverse/default/chaos?explain=true&exten={dialled(SOMEBODY)}"
+
+
+def run(scale: float, folder: Path) -> Sequence[Figure]:
+    """Five times as many searches as can be answered, with calls beside them; then a flood of calls."""
+    write_csv(folder / "staff.csv", rows(PEOPLE))
+    with RunningDaemon(write_config(folder, {"name": "staff"})) as daemon, ThreadPoolExecutor(1) as threads:
+        wait_for_sync(daemon, "staff")
+        seconds = max(1.5, SEARCHES * scale)
+        target = Target(url=f"{daemon.url}{LOOKUP}")
+        looked_at = threads.submit(_refusals, daemon.url, 1.5 * seconds)
+        with Load(daemon.url, known(PEOPLE[:500]), rate=CALLS, seconds=1.5 * seconds) as load:
+            searches = asyncio.run(
+                overload([target], factor=TIMES, seconds=seconds, peak_connections=SEARCHERS)
+            )
+            calls = served(load.report())
+        target = Target(url=f"{daemon.url}{REVERSE}")
+        flood = asyncio.run(overload([target], factor=TIMES_CALLS, seconds=max(1.5, FLOOD * scale)))
+    return [
+        ratio("goodput to peak", searches.share, least=LEAST),
+        noted(f"peak {searches.peak:.0f}/s, then {_rates(searches)}"),
+        *_answered(searches),
+        *_refused(*looked_at.result()),
+        busy(
+            none(calls.count - calls.outcomes.count("fresh"), f"of {calls.count} calls beside them refused")
+        ),
+        within("their p99", calls.p99, LIMIT),
+        lag(calls),
+        noted(f"calls alone: {flood.share:.2f} of their peak of {flood.peak:.0f}/s left, {_rates(flood)}"),
+        *_answered(flood),
+    ]
+
+
+def _rates(flood: Overload) -> str:
+    asked = sum(answers.counts.get(status, 0) for answers in flood.storm.paths for status in answers.counts)
+    return f"{flood.storm.rate():.0f}/s of {asked / flood.storm.seconds:.0f}/s"
+
+
+def _answered(flood: Overload) -> Sequence[Figure]:
+    storm = flood.storm
+    [answers] = storm.paths
+    others = sum(count for status, count in answers.counts.items() if status not in {OK, BUSY})
+    is_late = storm.lag > ON_TIME
+    spans = [within("p99 of admitted", storm.p99(OK), LIMIT), within("of refusals", storm.p99(BUSY), LIMIT)]
+    return [
+        *(noted(f"{figure.text} (the client was late itself)") if is_late else figure for figure in spans),
+        busy(some(answers.counts.get(BUSY, 0), "refused")),
+        none(others + storm.unanswered, "answered otherwise or not"),
+        noted(f"client lag p99 {span(storm.lag)}"),
+    ]
+
+
+def _refused(refusals: int, without: int) -> Sequence[Figure]:
+    return [busy(some(refusals, "refusals looked at")), none(without, "of them without Retry-After")]
+
+
+def _refusals(url: str, seconds: float) -> tuple[int, int]:
+    """How many refusals came in this time, and how many of them do not say when to ask again."""
+    end = time.monotonic() + seconds
+    found = without = 0
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)) as connection:
+        while time.monotonic() < end:
+            connection.request("GET", LOOKUP)
+            reply = connection.getresponse()
+            reply.read()
+            if reply.status == http.HTTPStatus.SERVICE_UNAVAILABLE:
+                found += 1
+                without += not (reply.headers["Retry-After"] or "").isdigit()
+            time.sleep(0.02)
+    return found, without
+
+
+SCENARIO = Scenario(
+    id="R19",
+    name="overload",
+    promised="at 5x capacity 80 % of the peak, admitted ones within 100 ms (p99), else 503 and Retry-After",
+    how="the peak of text searches, then 5 times as many by the clock over 1,000 connections, while "
+    f"{CALLS} calls/s must all be answered; then {TIMES_CALLS:.0f} times the peak of calls",
+    run=run,
+)

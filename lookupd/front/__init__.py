@@ -1,0 +1,10 @@
+"""What stands between sockets and the application: bounds, time-outs, order under overload, and a quiet end.
+
+It knows HTTP and nothing of directories.
+"""
+
+from lookupd.front.front import Front
+from lookupd.front.limits import Limits, raise_file_limit
+from lookupd.front.load import Load
+
+__all__ = ["Front", "Limits", "Load", "raise_file_limit"]

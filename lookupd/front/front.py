@@ -1,0 +1,105 @@
+"""Takes connections from listening sockets for an application, and ends without losing a request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, cast
+
+from aiohttp import web
+
+from lookupd.front.admission import Admission
+from lookupd.front.connection import Connection
+from lookupd.front.limits import Limits
+from lookupd.front.load import Load
+from lookupd.front.queue import Queue
+from lookupd.front.watch import Watch
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+#: for requests that were given up to end, in seconds
+_LAST_WAIT = 0.1
+
+
+class Front:
+    """Takes connections for an application: bounded, timed, and drained."""
+
+    def __init__(
+        self,
+        app: web.Application,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+        clock: Callable[[], float] = time.monotonic,
+        at_once: Callable[[bytes], bytes | None] = lambda _: None,
+    ) -> None:
+        """`at_once` is given each plain request, and may have the whole reply ready."""
+        self._at_once = at_once
+        #: what there is to do, and what was refused
+        self.load = Load()
+        self._limits = limits
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_LAST_WAIT)
+        self._queue = Queue(limits, clock)
+        self._watch = Watch(limits, self.load, clock, at_once)
+        self._servers: list[asyncio.Server] = []
+        self._next_sweep: asyncio.TimerHandle | None = None
+
+    async def open(self, sockets: Sequence[socket.socket]) -> None:
+        """Start the application, and serve on these listening sockets, which stay those of the caller."""
+        await self._runner.setup()
+        server = cast("web.Server", self._runner.server)  # setup has made it
+        server.request_handler = Admission(server.request_handler, self._limits, self.load, self._queue)
+        loop = asyncio.get_running_loop()
+
+        def connection() -> Connection:
+            return Connection(server, self._watch, self._queue, loop)
+
+        self._sweep()
+        try:
+            for sock in sockets:
+                own = sock.dup()
+                try:
+                    serving = await loop.create_server(connection, sock=own, backlog=self._limits.backlog)
+                except BaseException:
+                    own.close()
+                    raise
+                self._servers.append(serving)
+        except BaseException:
+            await self.drain(0)
+            raise
+
+    def stop(self) -> None:
+        """Take no more connections, and let each answer on an open one be its last."""
+        while self._servers:
+            self._servers.pop().close()
+        self.load.is_draining = True
+        self._watch.last_answers()
+
+    async def drain(self, patience: float = 5.0) -> None:
+        """Stop, answer what still comes on open connections, and clean up.
+
+        Connections that wait to be accepted are left to whoever else has the socket. After a short grace,
+        idle connections are closed; after `patience` seconds in all, the others too.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + patience
+        self.stop()
+        await self._empty(min(self._limits.grace, patience))
+        self._watch.close_idle()
+        await self._empty(end - loop.time())
+        await self._runner.cleanup()
+        self._watch.drop_all()
+        if self._next_sweep is not None:
+            self._next_sweep.cancel()
+            self._next_sweep = None
+
+    async def _empty(self, seconds: float) -> None:
+        """Wait until there are no connections, for so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, seconds)):
+                await self._watch.emptied.wait()
+
+    def _sweep(self) -> None:
+        self._next_sweep = asyncio.get_running_loop().call_later(self._limits.sweep, self._sweep)
+        self._watch.sweep()

@@ -1,0 +1,54 @@
+"""A look at the whole index: every contact is what was stored, every table says what the contacts say.
+
+It reads from one end to the other and keeps nothing but sums, so its memory stays flat.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from lookupd.index import database
+from lookupd.index.checksum import checksum
+from lookupd.sql import statements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_SQL = statements("lookupd.index", "scrub.sql")
+
+
+def problem(path: Path, ends: Callable[[], bool]) -> str | None:
+    """What is damaged in the index at `path`; None when nothing is, or when `ends` said so before.
+
+    `ends` is asked again and again; a million contacts take a quarter of a minute. A file that cannot be read
+    now, as it is locked or its disk fails, is not damaged.
+    """
+    found = database.damage(path, ends)
+    if found is not None or ends():
+        return found
+    try:
+        with closing(database.connect_reader(path)) as connection:
+            connection.set_progress_handler(ends, database.STEPS)
+            connection.execute("BEGIN")
+            return _contradiction(connection)
+    except sqlite3.Error as error:
+        return str(error) if database.is_damage(error) else None
+
+
+def _contradiction(connection: sqlite3.Connection) -> str | None:
+    """Where the tables disagree: sums of hashes do not depend on the order, which SQLite has checked."""
+    numbers = 0
+    for id_, source_id, *stored in connection.execute(_SQL["contacts"]):
+        if checksum(source_id, stored[:-1]) != stored[-1]:
+            return f"contact {id_} is not what was stored"
+        for key, extension, rank in json.loads(stored[3]):
+            numbers += hash((key, source_id, rank, id_, extension))
+    if numbers != sum(map(hash, connection.execute(_SQL["numbers"]))):
+        return "the numbers are not those of the contacts"
+    if (row := connection.execute(_SQL["miscounted"]).fetchone()) is not None:
+        return f"source {row[0]} does not have as many contacts as it should"
+    return None

@@ -1,0 +1,68 @@
+"""The listening sockets: made as the configuration says, unless a service manager hands them over."""
+
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from lookupd.errors import LookupdError
+from lookupd.systemd import handed_sockets
+
+if TYPE_CHECKING:
+    from lookupd.config import Http
+
+#: connections that may wait to be taken, as far as net.core.somaxconn lets them
+BACKLOG = 4096
+
+
+class CannotListen(LookupdError):
+    """The address of the configuration cannot be listened on."""
+
+
+def sockets(http: Http) -> list[socket.socket]:
+    """The sockets to serve on. Raises CannotListen."""
+    return handed_sockets() or _made(http)
+
+
+def url(listening: socket.socket) -> str:
+    """Where a socket is reached, such as http://127.0.0.1:9489."""
+    address, port = listening.getsockname()[:2]
+    return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+
+
+def _made(http: Http) -> list[socket.socket]:
+    """A socket for each address of `http.listen`, all on one port."""
+    with ExitStack() as stack:
+        made: list[socket.socket] = []
+        try:
+            for address in _addresses(http.listen):
+                port = made[0].getsockname()[1] if made else http.port
+                made.append(stack.enter_context(_listening(address, port)))
+        except OSError as error:
+            raise CannotListen(
+                f"cannot listen on {http.listen} port {http.port}: {_reason(error)} "
+                f"(set http.listen and http.port in the configuration)"
+            ) from error
+        stack.pop_all()  # they stay open
+    return made
+
+
+def _reason(error: OSError) -> str:
+    """In short; a name that cannot be resolved has a number of another kind."""
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)
+
+
+def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+    found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    return [*dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found)]
+
+
+def _listening(address: tuple[socket.AddressFamily, str], port: int) -> socket.socket:
+    family, host = address
+    made = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    made.settimeout(0)
+    return made

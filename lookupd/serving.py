@@ -1,0 +1,136 @@
+"""One configuration at work: its desk, the views on it, and the front that serves them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+from aiohttp import web
+
+from lookupd.auth import Everybody, TokenHolders
+from lookupd.desk import Desk
+from lookupd.front import Front
+from lookupd.lane import Lane
+from lookupd.plugins import ViewArgs
+from lookupd.rest import OPEN, RestApi, allow_origin, errors_as_json, other_origins
+from lookupd.state.tokens import Tokens
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from lookupd.auth import Authenticator
+    from lookupd.config import Config
+
+logger = logging.getLogger(__name__)
+
+#: how long requests may take to finish when a configuration ends, in seconds
+DRAIN = 5.0
+#: largest request body, in bytes
+BODY = 1024 * 1024
+
+
+class Serving:
+    """Everything between the listening sockets and the records, made from one configuration."""
+
+    _front: Front
+
+    def __init__(self, config: Config, desk: Desk, stack: AsyncExitStack) -> None:
+        self.config = config
+        self.desk = desk
+        self._stack = stack
+        is_open = config.http.cors
+        middlewares = [other_origins, errors_as_json] if is_open else [errors_as_json]
+        self.app = web.Application(middlewares=middlewares, client_max_size=BODY)
+        if is_open:
+            self.app.on_response_prepare.append(allow_origin)
+
+    @classmethod
+    async def open(cls, config: Config, sockets: Sequence[socket.socket], lasting: AsyncExitStack) -> Self:
+        """Serve a configuration on these sockets; `lasting` closes the records."""
+        async with AsyncExitStack() as stack:
+            return await cls._on(config, await Desk.open(stack, config, lasting), stack, sockets)
+
+    async def again(self, config: Config, sockets: Sequence[socket.socket]) -> Self:
+        """Serve another configuration on the same records, beside this one until this one is closed.
+
+        Raises LookupdError where that is impossible; this one goes on then as if nothing had been asked.
+        """
+        async with AsyncExitStack() as stack:
+            desk = await self.desk.again(stack, config)
+            following = await self._on(config, desk, stack, sockets)
+        self._front.stop()
+        desk.records.follow(desk.sources, self.desk.sources)
+        return following
+
+    @classmethod
+    async def _on(
+        cls, config: Config, desk: Desk, stack: AsyncExitStack, sockets: Sequence[socket.socket]
+    ) -> Self:
+        serving = cls(config, desk, stack)
+        front = Front(serving.app, at_once=await serving._add_views())
+        await front.open(sockets)
+        stack.push_async_callback(front.drain, DRAIN)
+        serving._front = front
+        serving._stack = stack.pop_all()
+        return serving
+
+    async def close(self) -> None:
+        """Take no further requests, let those under way finish, and close what nobody has taken over."""
+        await self._stack.aclose()
+
+    async def _add_views(self) -> Callable[[bytes], bytes | None]:
+        """Add every view to the application; what answers plain questions before that is asked."""
+        authenticator = self._authenticator()
+        headers = OPEN if self.config.http.cors else {}
+        lane = Lane(authenticator, time.monotonic, time.time, headers)
+        own_parts = _parts(self.app)
+        desk, views = self.desk, self.config.views
+        for name in desk.loader.names("view"):
+            if views.get(name) is False:
+                continue
+            own = web.Application()
+            rest_api = RestApi(own, authenticator)
+            args = ViewArgs(config=views, services=desk.services, http_app=own, rest_api=rest_api)
+            if await desk.load(self._stack, "view", name, args) is None:
+                continue
+            taken = sorted(self.app.router.named_resources().keys() & own.router.named_resources().keys())
+            if taken:
+                reason = f"another view has routes of the same names: {', '.join(taken)}"
+                logger.error("view %r is not used: %s", name, reason)
+                desk.broken[f"view {name}"] = reason
+                continue
+            _join(self.app, own)
+            lane.add(rest_api.stops)
+        # What a view wants to see of every request, it is to see of all.
+        return lane.reply if _parts(self.app) == own_parts else _the_long_way
+
+    def _authenticator(self) -> Authenticator:
+        if self.config.auth.mode == "none":
+            return Everybody()
+        tokens = Tokens(self.config.data / "state.db")
+        self._stack.callback(tokens.close)
+        return TokenHolders(tokens, time.monotonic)
+
+
+def _parts(app: web.Application) -> tuple[int, int]:
+    """How many there are of what every request passes."""
+    return len(app.middlewares), len(app.on_response_prepare)
+
+
+def _the_long_way(_request: bytes) -> None:
+    """No question is answered at once."""
+
+
+def _join(app: web.Application, own: web.Application) -> None:
+    """Take over what a view added to its own application, now that it has loaded whole."""
+    for resource in own.router.resources():
+        app.router.register_resource(resource)
+    app.update(own)
+    app.middlewares.extend(own.middlewares)
+    app.on_startup.extend(own.on_startup)
+    app.on_shutdown.extend(own.on_shutdown)
+    app.on_cleanup.extend(own.on_cleanup)
+    app.on_response_prepare.extend(own.on_response_prepare)

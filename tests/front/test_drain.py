@@ -1,0 +1,89 @@
+"""How a front ends: nothing that was asked is lost, and others go on with the socket."""
+
+import asyncio
+import socket
+
+import pytest
+
+from lookupd.front import Front, Limits
+from tests.front.site import DEADLINE, Site, Wire, request, site, wire
+
+
+async def test_answers_while_draining_say_that_they_are_the_last():
+    async with site(grace=5.0) as here, wire(here) as regular, wire(here) as waiting:
+        for client in (regular, waiting):
+            assert (await client.ask()).header("Connection") is None
+        here.gate = asyncio.Event()
+        waiting.get()
+        await here.until(lambda: here.begun == 3)
+        draining = asyncio.create_task(here.front.drain())
+        await here.until(lambda: here.front.load.is_draining)
+        here.gate.set()
+        for reply in (await regular.ask(), await waiting.reply()):
+            assert (reply.status, reply.header("Connection")) == (200, "close")
+        async with asyncio.timeout(2):
+            await draining
+        assert here.events == ["shutdown", "cleanup"]
+
+
+async def test_idle_and_slow_connections_are_closed_after_the_grace():
+    async with site(grace=0.05) as here, wire(here) as idle, wire(here) as slow:
+        assert (await idle.ask()).status == 200
+        slow.send(request()[:10])
+        await here.until(lambda: here.front.load.slow == 1)
+        async with asyncio.timeout(2):
+            await here.front.drain()
+        assert await idle.is_closed()
+        assert await slow.is_closed()
+
+
+async def test_what_takes_longer_than_patience_is_given_up():
+    async with site(gate=asyncio.Event()) as here, wire(here) as client:
+        client.get()
+        await here.until(lambda: here.begun == 1)
+        began = asyncio.get_running_loop().time()
+        await here.front.drain(0.2)
+        assert 0.15 < asyncio.get_running_loop().time() - began < DEADLINE / 5
+        assert await client.is_closed()
+        assert here.events == ["shutdown", "cleanup"]
+
+
+async def test_another_front_goes_on_with_the_same_socket_and_what_waits_there():
+    async with site() as here:
+        old = here.front
+        following = Site(sock=here.sock)
+        following.front = Front(following.app(), Limits(grace=0.0))
+        old.stop()
+        early = await Wire.open(here)  # taken by nobody, and not refused
+        early.get()
+        await old.drain(1.0)
+        await following.front.open([here.sock])
+        assert (await early.reply()).status == 200
+        assert (following.begun, here.begun) == (1, 0)
+        early.close()
+        await following.front.drain(1.0)
+
+
+async def test_two_fronts_on_one_socket_lose_nothing_when_the_first_ends():
+    async with site() as here:
+        following = Site(sock=here.sock)
+        following.front = Front(following.app(), Limits(grace=0.0))
+        await following.front.open([here.sock])
+        draining = None
+        for number in range(100):
+            if number == 50:
+                draining = asyncio.create_task(here.front.drain(5.0))
+            async with wire(here) as client:
+                assert (await client.ask()).status == 200
+        await draining
+        assert here.begun + following.begun == 100
+        assert following.begun >= 50
+        await following.front.drain(1.0)
+
+
+async def test_a_front_that_cannot_open_leaves_nothing_behind():
+    here = Site()
+    front = Front(here.app(), Limits(grace=0.0))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wrong, pytest.raises((OSError, ValueError)):
+        await front.open([wrong])
+    assert here.events == ["shutdown", "cleanup"]

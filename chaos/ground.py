@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -11,17 +13,37 @@ from tests.process import DEADLINE
 from tests.servers.slapd import Slapd
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from chaos.load import Question
     from tests.faults.wire import Wire
-    from tests.process import RunningDaemon
+    from tests.process import RunningDaemon, RunningProcess
 
 
 def gentle(rate: float, scale: float) -> float:
     """A rate, less in a short form, which may run on a machine that does other things."""
     return rate * min(1.0, max(0.1, 4 * scale))
+
+
+@contextmanager
+def apart() -> Iterator[Callable[[RunningProcess], None]]:
+    """What is started in the block runs on one CPU, and a process that is handed over on the others.
+
+    So load and directories do not get into the way of the daemon. With a single CPU nothing changes.
+    """
+    every = os.sched_getaffinity(0)
+    ours = {max(every)}
+    theirs = every - ours or every
+
+    def hand_over(process: RunningProcess) -> None:
+        os.sched_setaffinity(process.pid, theirs)
+
+    os.sched_setaffinity(0, ours)  # of this thread, and of what it starts
+    try:
+        yield hand_over
+    finally:
+        os.sched_setaffinity(0, every)
 
 
 def number(place: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from chaos.ground import LIVE_ONLY, directory, gentle, known, ldap_source, port, profile, unknown
+from chaos.ground import LIVE_ONLY, apart, directory, gentle, known, ldap_source, port, profile, unknown
 from chaos.load import Load, failures, lag, merged, served
 from chaos.scenario import Scenario, noted, ratio, some, span
 from tests.faults.behaviour import BlackHole, Pass
@@ -35,7 +35,11 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
     well: list[LoadReport] = []
     hung: list[LoadReport] = []
     pressed: list[LoadReport] = []
-    with directory(folder / "slapd", range(2 * rounds * count)) as slapd, ThreadedProxy(port(slapd)) as proxy:
+    with (
+        apart() as hand_over,
+        directory(folder / "slapd", range(2 * rounds * count)) as slapd,
+        ThreadedProxy(port(slapd)) as proxy,
+    ):
         names = ("good", "second", "third")
         config = write_config(
             folder,
@@ -44,6 +48,7 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
             profiles={"default": profile("good"), "pressed": profile("hung", "second", "third")},
         )
         with RunningDaemon(config) as daemon:
+            hand_over(daemon)
             for part in range(2 * rounds):
                 proxy.behave(BlackHole() if part % 2 else Pass())
                 questions = known(range(part * count, (part + 1) * count))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from chaos.ground import (
@@ -83,11 +84,16 @@ def _failures_that_were_kept(daemon: RunningDaemon, proxy: ThreadedProxy) -> int
         proxy.cut()
         failed = daemon.get(f"/0.1/directories/reverse/default/chaos?explain=true&exten={exten}")[1]
         proxy.behave()
-        named = daemon.get(f"/0.1/directories/reverse/default/chaos?explain=true&exten={exten}")[1]
         if not failed["explain"]["failed"]:
             raise RuntimeError(f"a directory that refuses was not found to fail: {failed}")
-        kept += named["display"] != display
+        kept += eventually(partial(_word, daemon, exten), within=20) != [display]
     return kept
+
+
+def _word(daemon: RunningDaemon, exten: str) -> list[object]:
+    """The name that the directory gives, None for nobody; nothing while it cannot be asked in time."""
+    answer = daemon.get(f"/0.1/directories/reverse/default/chaos?explain=true&exten={exten}")[1]
+    return [] if answer["explain"]["failed"] else [answer["display"]]
 
 
 def _end_of_an_absence(daemon: RunningDaemon, config: Path, slapd: Slapd) -> float:

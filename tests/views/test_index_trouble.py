@@ -20,8 +20,9 @@ def spoil(site, statement):
 
 
 async def is_made_anew(site):
+    files = [site.data / "index.db.damaged", site.data / "index.db"]
     async with asyncio.timeout(10):
-        while not (site.data / "index.db.damaged").exists():  # noqa: ASYNC110 - there is no event
+        while not all(file.exists() for file in files):  # noqa: ASYNC110 - there is no event
             await asyncio.sleep(0.005)
 
 

@@ -95,16 +95,15 @@ async def test_an_index_that_an_operator_deleted_is_made_anew_and_filled(ground,
 
 async def test_an_index_that_cannot_be_made_is_told_once_and_tried_again(ground, told, caplog):
     await ground.hold(ADA)
-    folder = ground.paths.index.parent
-    aside = folder.with_name("aside")
+    in_the_way = ground.paths.index.with_name("index.db.new")
     async with kept(ground, told), ground.reading():
         await until(lambda: told.steps)
-        folder.rename(aside)
-        folder.write_text("a file where the folder was")
-        await until(lambda: "Not a directory" in caplog.text)
-        folder.unlink()
-        aside.rename(folder)
-    assert caplog.text.count("Not a directory") == 1
+        in_the_way.mkdir()
+        ground.paths.index.unlink()
+        await until(lambda: "cannot be used now" in caplog.text)
+        in_the_way.rmdir()
+        await until(lambda: told.steps == ["begin", "refill"])
+    assert caplog.text.count("cannot be used now") == 1
 
 
 async def test_a_keeper_ends_in_the_middle_of_a_look(ground, told):

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 from aiohttp import web
 
+from lookupd.errors import LookupdError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AsyncExitStack
@@ -24,6 +26,10 @@ logger = logging.getLogger(__name__)
 NAME = "lookupd.sock"
 #: how long a command waits for the daemon, in seconds
 PATIENCE = 2.0
+
+
+class NoWord(LookupdError):
+    """A daemon that may run tells nothing."""
 
 
 async def serve(stack: AsyncExitStack, data: Path, status: Callable[[], Status]) -> None:
@@ -53,7 +59,10 @@ async def serve(stack: AsyncExitStack, data: Path, status: Callable[[], Status])
 
 
 async def conditions(data: Path) -> dict[str, dict[str, Any]] | None:
-    """How the live questions of the daemon that uses this folder fare, by uuid; None when none runs."""
+    """How the live questions of the daemon that uses this folder fare, by uuid; None when none runs.
+
+    Raises NoWord when one may run, and does not answer.
+    """
     try:
         async with aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(str(data / NAME)), timeout=aiohttp.ClientTimeout(total=PATIENCE)
@@ -61,5 +70,11 @@ async def conditions(data: Path) -> dict[str, dict[str, Any]] | None:
             reply = await session.get("http://lookupd/sources")
             told: dict[str, dict[str, Any]] = await reply.json()
             return told
-    except (OSError, aiohttp.ClientError, TimeoutError, ValueError):
-        return None
+    except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, FileNotFoundError | ConnectionRefusedError):
+            return None
+        raise NoWord(f"{data / NAME}: the daemon cannot be asked: {error.os_error.strerror}") from error
+    except TimeoutError:
+        raise NoWord(f"{data / NAME}: the daemon did not answer within {PATIENCE:.0f} s") from None
+    except (OSError, aiohttp.ClientError, ValueError) as error:
+        raise NoWord(f"{data / NAME}: the daemon gave no answer: {error}") from error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from lookupd import checkup, control, listening, log
 from lookupd.errors import ConfigError, LookupdError
+from lookupd.front import raise_file_limit
 from lookupd.index import database
 from lookupd.serving import Serving
 from lookupd.sync.process import paths
@@ -63,6 +64,7 @@ class Daemon:
             loop.add_signal_handler(number, end.set)
         loop.add_signal_handler(signal.SIGHUP, reload.set)
         notifier = Notifier.of()
+        raise_file_limit()
         async with AsyncExitStack() as stack:
             await self.start(stack)
             for task in (self._reload_when(reload, notifier), _show_life(notifier)):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import ValidationError
 
 from lookupd.errors import LookupdError, reason_of
+from lookupd.front import Load
 from lookupd.loader import Loader
 from lookupd.plugins import ServiceArgs, ViewArgs
 from lookupd.profiles import Profiles
@@ -35,6 +36,8 @@ class Desk:
     services: dict[str, Any] = field(default_factory=dict)
     #: plugins that did not load: "kind name" -> reason
     broken: dict[str, str] = field(default_factory=dict)
+    #: counts the connections and requests of the front before it, if there is one
+    load_now: Load = field(default_factory=Load)
 
     @classmethod
     async def open(cls, stack: AsyncExitStack, config: Config, lasting: AsyncExitStack | None = None) -> Self:
@@ -72,6 +75,7 @@ class Desk:
             index=records.index,
             live=records.live,
             answers=records.answers,
+            load=self.load_now,
             state=None,
         )
         for name in self.loader.names("service"):

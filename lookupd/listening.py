@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lookupd.errors import LookupdError
+from lookupd.front import Limits
 from lookupd.systemd import handed_sockets
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from lookupd.config import Http
 
-#: connections that may wait to be taken, as far as net.core.somaxconn lets them
-BACKLOG = 4096
+
+Address: TypeAlias = "tuple[socket.AddressFamily, str]"
 
 
 class CannotListen(LookupdError):
@@ -23,7 +26,7 @@ class CannotListen(LookupdError):
 
 def sockets(http: Http) -> list[socket.socket]:
     """The sockets to serve on. Raises CannotListen."""
-    return handed_sockets() or _made(http)
+    return handed_sockets() or _made(http, _addresses(http.listen))
 
 
 def url(listening: socket.socket) -> str:
@@ -32,12 +35,12 @@ def url(listening: socket.socket) -> str:
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
-def _made(http: Http) -> list[socket.socket]:
-    """A socket for each address of `http.listen`, all on one port."""
+def _made(http: Http, addresses: Iterable[Address]) -> list[socket.socket]:
+    """A socket for each address, all on one port."""
     with ExitStack() as stack:
         made: list[socket.socket] = []
         try:
-            for address in _addresses(http.listen):
+            for address in addresses:
                 port = made[0].getsockname()[1] if made else http.port
                 made.append(stack.enter_context(_listening(address, port)))
         except OSError as error:
@@ -56,13 +59,14 @@ def _reason(error: OSError) -> str:
     return os.strerror(error.errno)
 
 
-def _addresses(host: str) -> list[tuple[socket.AddressFamily, str]]:
+def _addresses(host: str) -> Iterator[Address]:
+    """The addresses of a name, each once. Raises OSError when it is asked for the first."""
     found = socket.getaddrinfo(host or None, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    return [*dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found)]
+    yield from dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found)
 
 
-def _listening(address: tuple[socket.AddressFamily, str], port: int) -> socket.socket:
+def _listening(address: Address, port: int) -> socket.socket:
     family, host = address
-    made = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    made = socket.create_server((host, port), family=family, backlog=Limits().backlog)
     made.settimeout(0)
     return made

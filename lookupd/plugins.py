@@ -184,6 +184,8 @@ class ServiceArgs(TypedDict):
     live: Any
     #: keeps what they said
     answers: Any
+    #: counts what the front has to do
+    load: Any
     #: what users own
     state: Any
 

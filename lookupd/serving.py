@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
@@ -70,7 +71,7 @@ class Serving:
         cls, config: Config, desk: Desk, stack: AsyncExitStack, sockets: Sequence[socket.socket]
     ) -> Self:
         serving = cls(config, desk, stack)
-        front = Front(serving.app, at_once=await serving._add_views())
+        front = Front(serving.app, at_once=await serving._add_views(), load=desk.load_now)
         await front.open(sockets)
         stack.push_async_callback(front.drain, DRAIN)
         serving._front = front
@@ -81,9 +82,9 @@ class Serving:
         """Take no further requests, let those under way finish, and close what nobody has taken over."""
         await self._stack.aclose()
 
-    async def _add_views(self) -> Callable[[bytes], bytes | None]:
-        """Add every view to the application; what answers plain questions before that is asked."""
-        authenticator = self._authenticator()
+    async def _add_views(self) -> Callable[[bytes], bytes | None] | None:
+        """Add every view to the application; gives what answers plain questions before it, if that may be."""
+        authenticator = await self._authenticator()
         headers = OPEN if self.config.http.cors else {}
         lane = Lane(authenticator, time.monotonic, time.time, headers)
         own_parts = _parts(self.app)
@@ -105,12 +106,12 @@ class Serving:
             _join(self.app, own)
             lane.add(rest_api.stops)
         # What a view wants to see of every request, it is to see of all.
-        return lane.reply if _parts(self.app) == own_parts else _the_long_way
+        return lane.reply if _parts(self.app) == own_parts else None
 
-    def _authenticator(self) -> Authenticator:
+    async def _authenticator(self) -> Authenticator:
         if self.config.auth.mode == "none":
             return Everybody()
-        tokens = Tokens(self.config.data / "state.db")
+        tokens = await asyncio.to_thread(Tokens, self.config.data / "state.db")
         self._stack.callback(tokens.close)
         return TokenHolders(tokens, time.monotonic)
 
@@ -118,10 +119,6 @@ class Serving:
 def _parts(app: web.Application) -> tuple[int, int]:
     """How many there are of what every request passes."""
     return len(app.middlewares), len(app.on_response_prepare)
-
-
-def _the_long_way(_request: bytes) -> None:
-    """No question is answered at once."""
 
 
 def _join(app: web.Application, own: web.Application) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lookupd.config import DEFAULT_TENANT, Config
 from lookupd.contact import Shape
 from lookupd.errors import PluginError, PluginMissing
+from lookupd.front import Load
 from lookupd.index import database
 from lookupd.index.reader import Reader
 from lookupd.live import Live
@@ -198,7 +199,14 @@ class Office:
         self.index = await Reader.open(self.paths.index)
         self.reverse = Reverse(self.profiles, self.index, self.live, self.clock)
         self.lookup = Lookup(self.profiles, self.index, self.clock)
-        self.status = Status(self.sources, self.index, Paper(), {}, self.clock)
+        self.status = Status(
+            all_sources=self.sources,
+            index=self.index,
+            answers=Paper(),
+            broken_plugins={},
+            front=Load(),
+            clock=self.clock,
+        )
         for source in self.sources:
             with suppress(PluginError):
                 await source.open()

@@ -30,16 +30,18 @@ def test_a_free_port_is_taken(made):
     socket.create_connection((host, port)).close()
 
 
-def test_every_address_of_a_name_is_listened_on_at_one_port(made, monkeypatch):
-    both = [
-        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
-        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.2", 0)),
-        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 0)),
-    ]
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: both)
-    one, two = made(listen="name")
-    assert [one.getsockname()[0], two.getsockname()[0]] == ["127.0.0.1", "127.0.0.2"]
-    assert one.getsockname()[1] == two.getsockname()[1]
+def test_every_address_of_a_name_is_listened_on_at_one_port():
+    addresses = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")]
+    one, two = listening._made(Http(port=0), addresses)
+    with one, two:
+        assert [one.getsockname()[0], two.getsockname()[0]] == ["127.0.0.1", "127.0.0.2"]
+        assert one.getsockname()[1] == two.getsockname()[1]
+
+
+def test_a_name_has_each_of_its_addresses_once():
+    found = [*listening._addresses("localhost")]
+    assert (socket.AF_INET, "127.0.0.1") in found
+    assert len(found) == len({*found})
 
 
 def test_an_address_that_is_not_ours_is_told(made):

@@ -33,7 +33,7 @@ async def _lines(config: Config, source: str | None) -> list[dict[str, object]]:
     async with AsyncExitStack() as stack:
         status = (await Desk.open(stack, config)).services["status"]
         if source is None:
-            conditions = await control.conditions(config.data) or {}
+            conditions = await _conditions(config)
             return [_line(one, conditions.get(one.uuid)) for one in await status.sources()]
         return [
             {
@@ -49,6 +49,15 @@ async def _lines(config: Config, source: str | None) -> list[dict[str, object]]:
             }
             for run in await status.runs(source)
         ]
+
+
+async def _conditions(config: Config) -> dict[str, dict[str, Any]]:
+    """What a running daemon says; where it says nothing, that is told, and the index still has its say."""
+    try:
+        return await control.conditions(config.data) or {}
+    except control.NoWord as error:
+        output.say(str(error), err=True)
+        return {}
 
 
 def _line(source: SourceStatus, condition: dict[str, Any] | None) -> dict[str, object]:

@@ -32,12 +32,12 @@ class Front:
         app: web.Application,
         limits: Limits = Limits(),  # noqa: B008 - frozen
         clock: Callable[[], float] = time.monotonic,
-        at_once: Callable[[bytes], bytes | None] = lambda _: None,
+        at_once: Callable[[bytes], bytes | None] | None = None,
+        load: Load | None = None,
     ) -> None:
-        """`at_once` is given each plain request, and may have the whole reply ready."""
-        self._at_once = at_once
+        """`at_once` is given each request that stands alone, and may have the whole reply ready."""
         #: what there is to do, and what was refused
-        self.load = Load()
+        self.load = Load() if load is None else load
         self._limits = limits
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_LAST_WAIT)
         self._queue = Queue(limits, clock)

@@ -10,8 +10,8 @@ _SPARED: Final = ("/live", "/ready", "/0.1/status")
 _LOOKUP_BYTES: Final = _LOOKUP.encode()
 _SPARED_BYTES: Final = tuple(path.encode() for path in _SPARED)
 
-#: the beginnings of most requests: certainly reverse questions
-REVERSE_QUESTION: Final = (b"GET /0.1/directories/reverse/", b"GET /cid")
+#: the beginning of most requests: certainly a reverse question
+REVERSE_QUESTION: Final = b"GET /0.1/directories/reverse/"
 
 
 class Kind(enum.Enum):

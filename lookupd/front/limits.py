@@ -30,8 +30,8 @@ class Limits:
     farewell_time: float = 1.0
     #: connections; fewer if the process may not open as many files
     connections: int = 10_000
-    #: connections that wait to be accepted
-    backlog: int = 1024
+    #: connections that wait to be accepted, as far as net.core.somaxconn lets them
+    backlog: int = 4096
     #: requests begun and not answered, of all clients and of one
     in_flight: int = 1000
     in_flight_each: int = 750

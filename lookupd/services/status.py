@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from lookupd.freshness import Freshness
+    from lookupd.front import Load
     from lookupd.gate import Condition
     from lookupd.index.reader import Run, Synced
     from lookupd.source import Source
@@ -94,40 +95,39 @@ class StatusService(BaseServicePlugin):
     @override
     def load(self, args: ServiceArgs, /) -> Status:
         return Status(
-            args["all_sources"],
-            args["index"],
-            args["answers"],
-            args["broken_plugins"],
-            lambda: datetime.now(UTC),
+            all_sources=args["all_sources"],
+            index=args["index"],
+            answers=args["answers"],
+            broken_plugins=args["broken_plugins"],
+            front=args["load"],
+            clock=lambda: datetime.now(UTC),
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Tells how things are, without asking any directory."""
 
-    def __init__(
-        self,
-        sources: Iterable[Source],
-        index: Index,
-        answers: Answers,
-        broken: Mapping[str, str],
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._sources = sources
-        self._index = index
-        self._answers = answers
-        self._clock = clock
-        #: plugins that do not run: "kind name" -> reason
-        self.broken_plugins = broken
+    all_sources: Iterable[Source]
+    index: Index
+    answers: Answers
+    #: plugins that do not run: "kind name" -> reason
+    broken_plugins: Mapping[str, str]
+    front: Load
+    clock: Callable[[], datetime]
+
+    def load(self) -> dict[str, object]:
+        """The connections and requests of the daemon: what there is now, and what was refused so far."""
+        return self.front.facts()
 
     def answers_problem(self) -> str | None:
         """Why remembered answers are kept in memory only; None when they are written."""
-        return self._answers.problem
+        return self.answers.problem
 
     def index_problem(self) -> str | None:
         """Why the index cannot answer, with what SQLite says; None when it can."""
         try:
-            self._index.sources()
+            self.index.sources()
         except IndexUnusable as error:
             return str(error)
         return None
@@ -136,21 +136,21 @@ class Status:
         """Every source, in the order of the configuration; what the index does not tell is left out."""
         synced: Mapping[str, Synced] = {}
         with suppress(IndexUnusable):
-            synced = self._index.sources()
-        return [await self._source(source, synced.get(source.uuid)) for source in self._sources]
+            synced = self.index.sources()
+        return [await self._source(source, synced.get(source.uuid)) for source in self.all_sources]
 
     async def runs(self, name: str, limit: int = 20) -> list[Run]:
         """The last sync runs of a source, newest first. Raises UnknownSource, IndexUnusable."""
-        for source in self._sources:
+        for source in self.all_sources:
             if source.name == name:
-                return await self._index.runs(source.uuid, limit)
-        raise UnknownSource(name, [source.name for source in self._sources])
+                return await self.index.runs(source.uuid, limit)
+        raise UnknownSource(name, [source.name for source in self.all_sources])
 
     async def _source(self, source: Source, synced: Synced | None) -> SourceStatus:
         since = synced.synced_at if synced is not None else None
         runs: list[Run] = []
         with suppress(IndexUnusable):
-            runs = await self._index.runs(source.uuid, limit=1)
+            runs = await self.index.runs(source.uuid, limit=1)
         return SourceStatus(
             uuid=source.uuid,
             name=source.name,
@@ -162,7 +162,7 @@ class Status:
             contacts=synced.contacts if synced is not None else 0,
             generation=synced.generation if synced is not None else 0,
             synced_at=since,
-            freshness=source.lifespan.freshness(since, self._clock()) if since is not None else None,
+            freshness=source.lifespan.freshness(since, self.clock()) if since is not None else None,
             held=synced.held if synced is not None else None,
             last_run=runs[0] if runs else None,
             condition=source.condition,

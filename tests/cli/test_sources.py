@@ -1,11 +1,16 @@
 """`lookupd sources`: how each one is doing."""
 
+import itertools
 import json
+import socket
 import subprocess
 
+import pytest
+
+from lookupd import control
 from tests.cli.conftest import CROWD
 from tests.fakes import ADA, BOB
-from tests.process import RunningDaemon, lookupd, write_config
+from tests.process import RunningDaemon, lookupd, wait_until, write_config
 
 
 def test_sources_that_were_never_pulled_are_listed(site):
@@ -81,9 +86,39 @@ def test_beside_a_daemon_the_breaker_of_each_source_is_told(tmp_path):
     nobody = {"ldap_uri": "ldap://127.0.0.1:1", "ldap_base_dn": "dc=example,dc=com"}
     config = write_config(tmp_path, {"name": "gone", "backend": "ldap", "config": nobody, "sync": False})
     with RunningDaemon(config) as daemon:
-        for number in range(3):
-            daemon.caller(f"+3319900123{number}")
+        numbers = itertools.count(199001000)
+
+        def is_left_alone():
+            daemon.caller(f"+33{next(numbers)}")
+            return daemon.get("/0.1/status")[1]["sources"]["gone"]["live"]["breaker"] == "open"
+
+        wait_until(is_left_alone)
         listed = subprocess.run(lookupd(config, "sources", "--json"), capture_output=True, check=True)
     [line] = json.loads(listed.stdout)
     assert line["breaker"].startswith("open, asked again in ")
     assert "Connection refused" in line["trouble"]
+
+
+def test_a_daemon_that_does_not_answer_is_told_and_the_index_still_listed(site):
+    site.run("sync", "staff")
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(site.state.with_name(control.NAME)))
+        silent.listen()
+        result = site.run("sources")
+    assert result.exit_code == 0
+    assert "the daemon did not answer within 2 s" in result.stderr
+    assert result.stdout.startswith("staff\tcsv\t2\t1\t")
+
+
+async def test_no_daemon_is_no_mistake(tmp_path):
+    assert await control.conditions(tmp_path) is None
+    with socket.socket(socket.AF_UNIX) as gone:
+        gone.bind(str(tmp_path / control.NAME))
+    assert await control.conditions(tmp_path) is None
+
+
+async def test_a_socket_that_is_none_is_told(tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
+        other.bind(str(tmp_path / control.NAME))
+        with pytest.raises(control.NoWord, match="the daemon cannot be asked"):
+            await control.conditions(tmp_path)

@@ -8,12 +8,24 @@ import pytest
 
 from lookupd.errors import IndexUnusable, SourceError, SourceShrank, UnknownSource
 from lookupd.freshness import Freshness
+from lookupd.front import Load
 from lookupd.health import FAILURES, Breaker
 from lookupd.services.status import Status
 from lookupd.source import State
 from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, Paper, config_of
 
 SOON = timedelta(seconds=10)
+
+
+def on_a_damaged_index(sources, answers, broken, clock):
+    return Status(
+        all_sources=sources,
+        index=DamagedIndex(),
+        answers=answers,
+        broken_plugins=broken,
+        front=Load(),
+        clock=clock,
+    )
 
 
 @pytest.fixture
@@ -173,7 +185,7 @@ class DamagedIndex:
 
 
 def test_an_index_that_cannot_be_read_is_told():
-    status = Status([], DamagedIndex(), Paper(), {"view xml": "no lxml"}, Clock())
+    status = on_a_damaged_index([], Paper(), {"view xml": "no lxml"}, Clock())
     assert status.index_problem() == "the index cannot be read: database disk image is malformed"
     assert status.broken_plugins == {"view xml": "no lxml"}
 
@@ -181,14 +193,14 @@ def test_an_index_that_cannot_be_read_is_told():
 async def test_sources_are_told_as_if_they_were_never_synced_while_the_index_cannot_be_read(open_office):
     office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
     await office.sync()
-    status = Status(office.sources, DamagedIndex(), Paper(), {}, office.clock)
+    status = on_a_damaged_index(office.sources, Paper(), {}, office.clock)
     [staff] = await status.sources()
     assert (staff.name, staff.contacts, staff.synced_at, staff.last_run) == ("staff", 0, None, None)
 
 
 @pytest.mark.parametrize("problem", [None, "database or disk is full"])
 def test_it_is_told_why_answers_are_not_written(problem):
-    assert Status([], DamagedIndex(), Paper(problem), {}, Clock()).answers_problem() == problem
+    assert on_a_damaged_index([], Paper(problem), {}, Clock()).answers_problem() == problem
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,7 @@ class StatusResource:
             "bus_consumer": {"status": "ok", "reason": "there is no message bus, and none is needed"},
             "index": {"status": "fail" if problem else "ok", "trouble": problem},
             "answers": {"status": "fail" if unwritten else "ok", "trouble": unwritten},
+            "load": {"status": "ok", **self._status.load()},
             "plugins": {
                 name: {"status": "fail", "trouble": reason}
                 for name, reason in self._status.broken_plugins.items()

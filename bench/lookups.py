@@ -12,7 +12,7 @@ from urllib.parse import quote
 from bench import data, load, servers
 from bench.load import Load
 from bench.reverse import summary
-from bench.row import ABSOLUTE, Row, figure, label
+from bench.row import Row, absolute, figure, label
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -68,16 +68,8 @@ def _p99(measured: Sequence[Measured]) -> float:
 
 
 def _row(name: str, measured: Sequence[Measured], ours: str) -> Row:
-    p99s = [one.p99 for one in measured]
-    return Row(
-        name=name,
-        value=median(p99s),
-        low=min(p99s),
-        high=max(p99s),
-        floor=ABSOLUTE,
-        unit="ms",
-        ours=f"{ours}, {figure(median(one.rate for one in measured))}/s",
-    )
+    rate = figure(median(one.rate for one in measured))
+    return absolute(name, [one.p99 for one in measured], "ms", ours=f"{ours}, {rate}/s")
 
 
 def _kinds() -> dict[str, list[str]]:

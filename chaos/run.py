@@ -12,26 +12,22 @@ import sys
 import tempfile
 import time
 import traceback
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chaos import table
 from chaos.scenario import Row
 from chaos.scenarios import SCENARIOS
+from tests.faults.signals import ended_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from chaos.scenario import Scenario
 
 ROOT = Path(__file__).resolve().parent.parent
 #: seconds after which a scenario is broken off
 PATIENCE = 150
-
-
-class TooLong(Exception):
-    """It takes too long."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def play(scenario: Scenario, scale: float) -> Row:
     """What comes of a scenario; one that breaks does not hold, and says why."""
     try:
-        with tempfile.TemporaryDirectory(prefix="chaos-") as folder, _patience():
+        with tempfile.TemporaryDirectory(prefix="chaos-") as folder, ended_within(PATIENCE):
             figures = scenario.run(scale, Path(folder))
         measured = "; ".join(figure.text for figure in figures)
         holds = all(figure.holds for figure in figures)
@@ -78,20 +74,6 @@ def play(scenario: Scenario, scale: float) -> Row:
 
 def _first_line(error: Exception) -> str:
     return next(iter(str(error).splitlines()), "")
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    def give_up(*_: object) -> None:
-        raise TooLong(f"no end after {PATIENCE} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 if __name__ == "__main__":

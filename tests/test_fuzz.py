@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 from fuzz import strict, target
 from fuzz.targets import ldap_filter, principal, search, shape, sync
 from lookupd import MultiValue
+from tests.faults.signals import ended_within
 
 ROOT = Path(__file__).parent.parent
 #: inputs for each target; syncing one takes milliseconds
@@ -36,22 +35,6 @@ columns = st.sampled_from(["id", "name", "company", "number", "mobile", "labels"
 rows = st.dictionaries(columns | texts, values, max_size=6)
 
 
-@contextmanager
-def patience():
-    """Fail when something hangs: Python's own loops and regular expressions can be interrupted."""
-
-    def give_up(*_):
-        raise TimeoutError(f"no end after {PATIENCE} s")
-
-    before = signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(PATIENCE)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _closed():
     """What the targets that hypothesis asks have opened is closed."""
@@ -62,13 +45,13 @@ def _closed():
 
 @pytest.mark.parametrize(("name", "file"), SEEDS, ids=[f"{name}-{file.stem}" for name, file in SEEDS])
 def test_a_promise_holds_for_a_seed(name, file):
-    with patience(), target.opened(name) as run:
+    with ended_within(PATIENCE), target.opened(name) as run:
         run(file.read_bytes())
 
 
 @pytest.mark.parametrize("name", target.names())
 def test_a_promise_holds_for_inputs_made_like_the_seeds(name):
-    with patience(), target.opened(name) as run:
+    with ended_within(PATIENCE), target.opened(name) as run:
         for data in target.variations(name, INPUTS[name]):
             try:
                 run(data)
@@ -114,7 +97,7 @@ def test_any_text_stays_a_value_in_an_ldap_filter(choice, one, other):
 
 @given(st.text("ab.*#", max_size=30), st.lists(st.text("ab.*#!", max_size=12), max_size=4))
 def test_any_scopes_reach_as_far_as_they_say(access, scopes):
-    with patience():
+    with ended_within(PATIENCE):
         principal.TARGET("\n".join([access, *scopes]).encode())
 
 

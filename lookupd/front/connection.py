@@ -1,40 +1,29 @@
-"""One connection: aiohttp's protocol with bounds and time-outs, and refusals before anything is parsed.
+"""What is done with what a client sends: held until it is whole, answered at once, turned away, or parsed.
 
-Heads are held back until they are complete, so a trickle never reaches the parser. Some attributes of
-aiohttp's class are private and read here: `_messages`, `_request_in_progress`, `_paused`, `_upgraded`,
-`_close` and `_force_close`.
+Heads are held back until they are complete, so a trickle never reaches the parser.
 """
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import EMPTY_PAYLOAD, web
-from aiohttp.http import HttpProcessingError
 from typing_extensions import override
 
+from lookupd.front.bounded import Bounded
 from lookupd.front.form import Form
 from lookupd.front.kind import REVERSE_QUESTION, Kind, kind_of_bytes
-from lookupd.front.refusal import BUSY, HEAD_TOO_LARGE, REQUEST_TIMEOUT, refusal
-from lookupd.front.watch import address_of
+from lookupd.front.refusal import BUSY, HEAD_TOO_LARGE
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from aiohttp import StreamReader
-
-    from lookupd.front.load import Client
     from lookupd.front.queue import Queue
     from lookupd.front.watch import Watch
 
-logger = logging.getLogger(__name__)
-
 _END: Final = b"\r\n\r\n"
-#: aiohttp's own timer for idle connections, which knows nothing of refused requests, is put out of the way
-_NEVER: Final = 86400.0
 #: the beginning of a request; anything else is for the parser to refuse at once
 _POSSIBLE: Final = re.compile(rb"[A-Z\r\n]")
 #: named here, since looking them up takes time with each request
@@ -42,112 +31,27 @@ _received: Final = web.RequestHandler.data_received
 _finish: Final = web.RequestHandler.finish_response
 
 
-class Connection(web.RequestHandler):
+class Connection(Bounded):
     """What a client and a front say to each other."""
 
-    __slots__ = (
-        "_address",
-        "_at_once",
-        "_body",
-        "_clock",
-        "_has_end",
-        "_head_size",
-        "_held",
-        "_is_between",
-        "_is_clean",
-        "_is_last",
-        "_is_lookup",
-        "_left_at",
-        "_load",
-        "_queue",
-        "_read",
-        "_since",
-        "_unsent",
-        "_unsent_since",
-        "_watch",
-        "_wire",
-        "client",
-        "heard_at",
-        "is_plain",
-        "is_refused",
-        "queued",
-    )
+    __slots__ = ("_at_once", "_head_size", "_is_between", "_is_lookup", "_read", "is_plain", "is_refused")
 
     def __init__(
         self, server: web.Server, watch: Watch, queue: Queue, loop: asyncio.AbstractEventLoop
     ) -> None:
-        super().__init__(
-            server,
-            loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # aiohttp itself passes None
-            keepalive_timeout=_NEVER,
-            lingering_time=watch.limits.farewell_time,
-            max_line_size=watch.limits.head,
-            max_field_size=watch.limits.head,
-        )
-        self._watch = watch
-        self._load = watch.load
-        self._queue = queue
-        self._clock = watch.clock
+        super().__init__(server, watch, queue, loop)
         self._at_once = watch.at_once
         self._head_size = watch.limits.head
-        self._wire: asyncio.Transport
-        self._address = ""
-        #: what the address of this connection has
-        self.client: Client
-        #: when the client last said anything
-        self.heard_at = 0.0
         #: how many requests have been read of it
         self._read = 0
         #: whether all that is queued is one reverse question without a body, and to be answered
         self.is_plain = False
         #: whether its next request is to be refused
         self.is_refused = False
-        #: of what waits in the queue, so much is from here
-        self.queued = 0
-        #: whether the request that is answered is a lookup, and its answer the last; whether it is either
+        #: whether the request that is answered is a lookup
         self._is_lookup = False
-        self._is_last = False
-        self._has_end = False
-        #: the beginning of a head
-        self._held = b""
-        #: whether the parser has nothing of a request, and whether nobody has: no head is held or owed
-        self._is_clean = True
+        #: whether nobody has anything of a request: the parser has none, and no head is held or owed
         self._is_between = False
-        #: a body that is not complete, and since when it is read
-        self._body: StreamReader | None = None
-        self._since = 0.0
-        #: bytes that the client has not taken, and since when they are as many
-        self._unsent = 0
-        self._unsent_since = 0.0
-        #: when the last answer was sent, to be read before the connection goes
-        self._left_at: float | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request is under way; one that has not come whole may be."""
-        return not (self.queued or self._messages or self._request_in_progress)
-
-    @override
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self._wire = transport  # type: ignore[assignment]  # what create_server gives; aiohttp does the same
-        self.heard_at = self._clock()
-        if self._load.is_draining:
-            self.ends()
-        self._address = address_of(transport.get_extra_info("peername"))
-        self.client = self._watch.enter(self, self._address)
-        self._watch.make_room(self)
-
-    @override
-    def connection_lost(self, exc: BaseException | None) -> None:
-        self._queue.waiting -= self.queued
-        self.queued = 0
-        self._has_end = True
-        self._held = b""
-        self._body = None
-        self._watch.leave(self, self._address, self.client)
-        super().connection_lost(exc)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -185,10 +89,6 @@ class Connection(web.RequestHandler):
         self._load.lookups += 1
         self.client.lookups += 1
 
-    def ends(self) -> None:
-        """The next answer is the last."""
-        self._is_last = self._has_end = True
-
     @override
     def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -198,60 +98,6 @@ class Connection(web.RequestHandler):
         if self._has_end:
             self._end(resp)
         return _finish(self, request, resp, start_time)
-
-    def drop(self, why: str) -> None:
-        """Close it at once, whatever is under way."""
-        self._load.closed[why] += 1
-        self._watch.forget(self)
-        self.force_close()
-        self._wire.abort()
-
-    def check(self, now: float) -> None:
-        """Close it if its client has taken too long."""
-        limits = self._watch.limits
-        if self._is_stuck(now):
-            self.drop("answer")
-        elif self._left_at is not None:
-            if now - self._left_at > limits.farewell_time:
-                self._wire.abort()
-        elif self._body is not None:
-            if now - self._since > limits.body_time:
-                self._body_is_late(self._body)
-        elif not self.is_idle:
-            return
-        elif (since := self._watch.heads.get(self)) is not None:
-            if now - since > limits.head_time:
-                self._head_is_late(now)
-        elif now - self.heard_at > limits.idle_time:
-            self._leave("idle")
-
-    @override
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        if not isinstance(exc, HttpProcessingError):
-            return super().handle_error(request, status, exc, message)
-        self._load.malformed += 1
-        self._load.in_flight += 1  # as those are that begin, since it is finished like them
-        self.client.in_flight += 1
-        # what it says is not logged: it may quote a token
-        logger.debug("a malformed request from %s: %s", self._address, type(exc).__name__)
-        answer = refusal(400)
-        answer.force_close()
-        return answer
-
-    @override
-    def log_exception(self, *args: Any, **kw: Any) -> None:
-        error = kw.get("exc_info")
-        if isinstance(error, (web.RequestPayloadError, HttpProcessingError)):
-            self._load.malformed += 1
-            logger.debug("a malformed body from %s: %s", self._address, type(error).__name__)
-        else:
-            super().log_exception(*args, **kw)
 
     def _part_received(self, data: bytes, now: float) -> None:
         """A part of a head or of a body, or more than one request."""
@@ -307,8 +153,6 @@ class Connection(web.RequestHandler):
         self._queue.waiting += new
         self.queued += new
         self._watch.has_head(self)
-        if not self._messages:
-            return
         payload = self._messages[-1][1]
         self._body = None
         self._is_clean = self._is_between = payload is EMPTY_PAYLOAD and data[-4:] == _END
@@ -360,35 +204,6 @@ class Connection(web.RequestHandler):
             self._wire.write(answer)
         return True
 
-    def _is_stuck(self, now: float) -> bool:
-        """Whether the client takes nothing of what waits to be sent."""
-        unsent = self._wire.get_write_buffer_size()
-        if not unsent or unsent < self._unsent or not self._unsent:
-            self._unsent = unsent
-            self._unsent_since = now
-            return False
-        self._unsent = unsent
-        return now - self._unsent_since > self._watch.limits.answer_time
-
-    def _head_is_late(self, now: float) -> None:
-        if self._held or not self._is_clean:
-            self._load.closed["head"] += 1
-            self._say_farewell(REQUEST_TIMEOUT, now)
-        else:
-            self._leave("head")  # it never said a word, and would take an answer for that to its next request
-
-    def _body_is_late(self, body: StreamReader) -> None:
-        """Whoever reads the body gets a 408 instead; where nobody does, the connection just goes."""
-        self._body = None
-        if not self._request_in_progress:
-            self._leave("body")
-            return
-        self._load.closed["body"] += 1
-        self.ends()
-        body.set_exception(web.HTTPRequestTimeout())
-        body.feed_eof()
-        self.close()
-
     def _end(self, answer: web.StreamResponse) -> None:
         """What is to be done at the end of some requests only."""
         if self._is_lookup:
@@ -400,21 +215,3 @@ class Connection(web.RequestHandler):
         self._has_end = self._is_last
         if not self.client.connections:
             self._watch.forget_client(self._address, self.client)
-
-    def _leave(self, why: str) -> None:
-        self._load.closed[why] += 1
-        self.force_close()
-
-    def _say_farewell(self, answer: bytes, now: float) -> None:
-        """Send a last answer, unless another is under way, and let the client read it."""
-        self._held = b""
-        self._watch.has_head(self)
-        if not self.is_idle:
-            self.ends()
-            self.close()
-            return
-        self._left_at = now
-        self._wire.write(answer)
-        if self._wire.can_write_eof():
-            self._wire.write_eof()
-        self.close()

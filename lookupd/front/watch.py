@@ -18,7 +18,7 @@ from lookupd.front.load import Client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lookupd.front.connection import Connection
+    from lookupd.front.bounded import Bounded
     from lookupd.front.limits import Limits
     from lookupd.front.load import Load
 
@@ -48,16 +48,16 @@ class Watch:
         self.at_once = at_once
         self.forms = Forms()
         #: connections that owe a head, since when, the oldest first
-        self.heads: dict[Connection, float] = {}
+        self.heads: dict[Bounded, float] = {}
         #: set while there are no connections
         self.emptied = asyncio.Event()
         self.emptied.set()
         #: all, those first that were not looked at for the longest
-        self._open: OrderedDict[Connection, None] = OrderedDict()
+        self._open: OrderedDict[Bounded, None] = OrderedDict()
         self._clients: dict[str, Client] = {}
         self._most = most_connections(limits)
 
-    def enter(self, connection: Connection, address: str) -> Client:
+    def enter(self, connection: Bounded, address: str) -> Client:
         """Take a connection, and close another if there are too many; gives what its address has."""
         self._open[connection] = None
         self.emptied.clear()
@@ -69,20 +69,20 @@ class Watch:
         self.load.connections = len(self._open)
         return client
 
-    def make_room(self, newest: Connection) -> None:
+    def make_room(self, newest: Bounded) -> None:
         """Close a connection if there are too many: the slowest, else a quiet one, else the newest."""
         if len(self._open) > self._most:
             oldest = next(iter(self.heads), newest)
             victim = self._quietest() or newest if oldest is newest else oldest
             victim.drop("room")
 
-    def leave(self, connection: Connection, address: str, client: Client) -> None:
+    def leave(self, connection: Bounded, address: str, client: Client) -> None:
         """A connection is lost."""
         self.forget(connection)
         client.connections -= 1
         self.forget_client(address, client)
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: Bounded) -> None:
         """A connection no longer counts, although it may not be gone yet."""
         self.has_head(connection)
         self._open.pop(connection, None)
@@ -95,13 +95,13 @@ class Watch:
         if not client.connections and not client.in_flight and self._clients.get(address) is client:
             del self._clients[address]
 
-    def owes_head(self, connection: Connection, now: float) -> None:
+    def owes_head(self, connection: Bounded, now: float) -> None:
         """A head has begun, or is to begin."""
         if connection not in self.heads:
             self.heads[connection] = now
             self.load.slow = len(self.heads)
 
-    def has_head(self, connection: Connection) -> None:
+    def has_head(self, connection: Bounded) -> None:
         """A head is complete."""
         self.heads.pop(connection, None)
         self.load.slow = len(self.heads)
@@ -128,7 +128,7 @@ class Watch:
         for connection in list(self._open):
             connection.drop("drain")
 
-    def _quietest(self) -> Connection | None:
+    def _quietest(self) -> Bounded | None:
         some = [connection for connection in islice(self._open, _SAMPLE) if connection.is_idle]
         some = [connection for connection in some if connection not in self.heads]
         return min(some, key=lambda connection: connection.heard_at, default=None)

@@ -45,17 +45,20 @@ class Keeper:
         self._trouble: str | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Look at the index, and begin."""
+    def start(self) -> asyncio.Task[None]:
+        """Look at the index, and begin. The task ends only with `stop`, or with an error nobody foresaw."""
         self._file = which(self._path)
         self._task = asyncio.create_task(self._keep(), name="index-keeper")
+        return self._task
 
     async def stop(self) -> None:
-        """End; a look that is under way is broken off."""
+        """End; a look that is under way is broken off. Raises what ended it before."""
         self._is_over = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
+            if not self._task.cancelled():
+                self._task.result()
 
     async def _keep(self) -> None:
         await self._look()

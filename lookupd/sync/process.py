@@ -60,14 +60,17 @@ async def serve(config: Config, file: Path) -> None:
         schedule.start()
 
     keeper = Keeper(where.index, begin=begin, refill=schedule.refill)
-    keeper.start()
+    # Without a keeper nothing would be pulled: the process ends then, and is started again.
+    keeper.start().add_done_callback(lambda _: wishes.put(_Wish.END))
     try:
         while await wishes.next() is not _Wish.END:
             sources = await _reloaded(file, sources, schedule)
     finally:
-        await keeper.stop()
-        await schedule.stop()
-        await sources.close()
+        try:
+            await keeper.stop()  # first, since it is the one that starts the schedule
+        finally:
+            await schedule.stop()
+            await sources.close()
 
 
 async def _reloaded(file: Path, former: Sources, schedule: Schedule) -> Sources:
@@ -118,8 +121,12 @@ class _Wishes:
             (signal.SIGINT, _Wish.END),
             (signal.SIGHUP, _Wish.RELOAD),
         ):
-            self._loop.add_signal_handler(number, self._queue.put_nowait, wish)
+            self._loop.add_signal_handler(number, self.put, wish)
         self._loop.add_reader(sys.stdin.fileno(), self._read)
+
+    def put(self, wish: _Wish) -> None:
+        """Something is wanted."""
+        self._queue.put_nowait(wish)
 
     async def next(self) -> _Wish:
         """The next one; many at once are one."""
@@ -130,10 +137,10 @@ class _Wishes:
 
     def _read(self) -> None:
         if os.read(sys.stdin.fileno(), 4096):
-            self._queue.put_nowait(_Wish.RELOAD)
+            self.put(_Wish.RELOAD)
         else:
             self._loop.remove_reader(sys.stdin.fileno())
-            self._queue.put_nowait(_Wish.END)
+            self.put(_Wish.END)
 
 
 def main() -> int:

@@ -47,6 +47,22 @@ def killed(server: Restartable) -> Iterator[None]:
         server.start()
 
 
+@contextlib.contextmanager
+def ended_within(seconds: int) -> Iterator[None]:
+    """Ends what hangs in the block with a TimeoutError: Python's own loops and waits can be interrupted."""
+
+    def give_up(*_: object) -> None:
+        raise TimeoutError(f"no end after {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def state_of(pid: int) -> str:
     """What /proc says of a process: R, S or D (runs), T (stopped), Z (ended, not waited for), "" (none)."""
     try:

@@ -2,8 +2,6 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +9,8 @@ from pathlib import Path
 from lookupd.errors import DataError
 from lookupd.state import database
 from tests.document import ROOT
-from tests.faults.killing import Bad, KillLoop, Remains, Report, randomly
+from tests.faults.killing import KillLoop, Remains, Report, randomly
+from tests.scenarios import lanes
 
 #: adds tokens, and says the id of each once it is durable
 WRITER = """
@@ -94,18 +93,11 @@ def kept(file: Path) -> set[str]:
 
 def state_kills(folder: Path, times: int, seed: int) -> StateKills:
     """Kill the writer so many times. Some 0.1 s each."""
-    lanes = [_Lane(folder / str(number), seed + number * times) for number in range(LANES)]
-    shares = [times // LANES + (number < times % LANES) for number in range(LANES)]
-    with ThreadPoolExecutor(LANES) as threads:
-        reports = [*threads.map(_Lane.run, lanes, shares)]
+    ran, reports = lanes.run(_Lane, folder, times, seed)
     return StateKills(
         times=sum(report.times for report in reports),
         killed=sum(report.killed for report in reports),
-        acknowledged=sum(lane.acknowledged for lane in lanes),
-        lost=sum(len(lane.lost) for lane in lanes),
-        bad=tuple(_texts(bad for report in reports for bad in report.bad)),
+        acknowledged=sum(lane.acknowledged for lane in ran),
+        lost=sum(len(lane.lost) for lane in ran),
+        bad=lanes.told(reports),
     )
-
-
-def _texts(bads: Iterable[Bad]) -> Iterable[str]:
-    return (f"seed {bad.seed}: {bad.what}" for bad in bads)

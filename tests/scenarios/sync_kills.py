@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from lookupd.sync.run import Run
 from tests.document import ROOT
 from tests.faults.killing import KillLoop, Remains, Report, randomly
 from tests.process import write_config, write_csv
+from tests.scenarios import lanes
 from tests.sync.ground import FRANCE, Ground
 
 #: how many contacts each version of the directory has, and how many of these the other one has not
@@ -166,14 +166,11 @@ def _caller(reader: Reader, number: str) -> str | None:
 
 def sync_kills(folder: Path, times: int, seed: int) -> SyncKills:
     """Kill the sync process so many times. Some 0.4 s each."""
-    lanes = [_Lane(folder / str(number), seed + number * times) for number in range(LANES)]
-    shares = [times // LANES + (number < times % LANES) for number in range(LANES)]
-    with ThreadPoolExecutor(LANES) as threads:
-        reports = [*threads.map(_Lane.run, lanes, shares)]
+    ran, reports = lanes.run(_Lane, folder, times, seed)
     return SyncKills(
         times=sum(report.times for report in reports),
         killed=sum(report.killed for report in reports),
-        synced=sum(lane.synced for lane in lanes),
-        found={version: sum(lane.found[version] for lane in lanes) for version in VERSIONS},
-        bad=tuple(f"seed {bad.seed}: {bad.what}" for report in reports for bad in report.bad),
+        synced=sum(lane.synced for lane in ran),
+        found={version: sum(lane.found[version] for lane in ran) for version in VERSIONS},
+        bad=lanes.told(reports),
     )

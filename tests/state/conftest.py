@@ -35,3 +35,14 @@ def execute(path, *statements):
 
 def pragma(connection, name):
     return connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+
+def spoilt(path):
+    """A file with many tokens and a page that makes no sense."""
+    with closing(Tokens(path)) as tokens:
+        for number in range(200):
+            add(tokens, name=f"token {number} " + "x" * 100)
+    content = bytearray(path.read_bytes())
+    content[8192:12288] = b"\xa5" * 4096
+    path.write_bytes(content)
+    return path

@@ -16,7 +16,7 @@ from tests.document import ROOT
 from tests.faults.damage import DAMAGES, copies
 from tests.faults.disk import FailingDisk
 from tests.faults.killing import KillLoop, Running, randomly
-from tests.state.conftest import add, execute, pragma
+from tests.state.conftest import add, execute, pragma, spoilt
 
 
 @pytest.fixture
@@ -99,17 +99,6 @@ def test_a_damaged_state_is_no_backup(path, backed_up, content):
     with pytest.raises(DataDamaged, match=r"damaged\.db: .*restore a backup \(lookupd state restore FILE\)"):
         back_up(damaged, backed_up, overwrite=True)
     assert names(backed_up) == ["old"]
-
-
-def spoilt(path):
-    """A file with a page that makes no sense."""
-    with closing(Tokens(path)) as tokens:
-        for number in range(200):
-            add(tokens, name=f"token {number} " + "x" * 100)
-    content = bytearray(path.read_bytes())
-    content[8192:12288] = b"\xa5" * 4096
-    path.write_bytes(content)
-    return path
 
 
 def test_a_state_with_a_damaged_page_is_no_backup(backed_up, tmp_path):

@@ -17,7 +17,7 @@ from lookupd.sql import statements
 from lookupd.state import database
 from lookupd.state.tokens import Tokens
 from tests.process import wait_until
-from tests.state.conftest import add, execute, pragma
+from tests.state.conftest import add, execute, pragma, spoilt
 
 
 def test_a_missing_file_is_made_with_its_folder_and_is_nobody_else_s(path):
@@ -79,13 +79,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(path, content):
 
 
 def test_a_file_with_a_damaged_page_is_refused_and_left_alone(path):
-    with closing(Tokens(path)) as tokens:
-        for number in range(200):
-            add(tokens, name=f"token {number} " + "x" * 100)
-    content = bytearray(path.read_bytes())
-    content[8192:12288] = b"\xa5" * 4096
-    path.write_bytes(content)
-    assert "damaged" in refused(path, DataDamaged)
+    assert "damaged" in refused(spoilt(path), DataDamaged)
 
 
 def test_a_truncated_file_is_refused_and_left_alone(path):

@@ -1,5 +1,6 @@
 """The index is looked at before anything is pulled, and an index that was made anew is filled."""
 
+import asyncio
 import os
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -120,3 +121,13 @@ async def test_a_file_cut_off_to_nothing_is_found(ground, told):
         os.truncate(ground.paths.index, 0)
         await until(lambda: told.steps == ["begin", "refill"])
     ground.check()
+
+
+async def test_a_keeper_that_fails_says_so_to_its_owner(ground):
+    async def begin():
+        raise ZeroDivisionError("a bug")
+
+    keeper = Keeper(ground.paths.index, begin=begin, refill=lambda: None)
+    await asyncio.wait([keeper.start()])
+    with pytest.raises(ZeroDivisionError):
+        await keeper.stop()

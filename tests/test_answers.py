@@ -77,6 +77,19 @@ async def test_what_a_source_said_under_other_settings_is_not_handed_over(tmp_pa
         assert memory.get(of_source) is None
 
 
+async def test_what_was_not_yet_written_of_a_changed_source_never_is(tmp_path, source):
+    clock, path = Clock(), tmp_path / "answers.db"
+    changed = source_of(Directory(), config={"place": "elsewhere"})
+    question, later = asked(source, NUMBER, NOBODY), asked(source, Number(key="7"), NOBODY)
+    async with process(path, source, clock, Pauses(gather=30, poll=30)) as (memory, store):
+        memory.put(question, None, clock())
+        store.follow(kept([changed]), {source.uuid})
+        memory.put(later, None, clock())
+    async with process(path, changed, clock) as (memory, _):
+        assert memory.get(later) is not None
+        assert memory.get(question) is None
+
+
 async def test_what_one_process_was_told_another_knows_soon(tmp_path, source):
     clock, path, question = Clock(), tmp_path / "answers.db", asked(source, NUMBER, NOBODY)
     async with process(path, source, clock) as (one, _), process(path, source, clock) as (other, _):

@@ -1,11 +1,15 @@
 """The daemon as a whole: real processes on free ports, with real sources and strange plugins."""
 
+import http.client
 import os
+import re
 import signal
 import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from textwrap import dedent
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -53,6 +57,16 @@ def test_a_signal_to_all_its_processes_is_no_error(config, number):
         daemon.wait_for_end_of_log()
         assert " ERROR " not in daemon.log
         assert "Traceback" not in daemon.log
+
+
+def test_it_may_open_as_many_files_as_the_machine_allows(config):
+    command = " ".join(("ulimit -Sn 256 && exec", *lookupd(config, "serve")))
+    with RunningProcess("sh", "-c", command) as daemon:
+        daemon.wait_for("ready: ")
+        limits = Path(f"/proc/{daemon.pid}/limits").read_text()
+        soft, hard = re.search(r"Max open files +([0-9]+) +([0-9]+)", limits).groups()
+        assert soft == hard != "256"
+        assert daemon.stop() == 0
 
 
 async def test_a_sync_of_another_process_is_answered_at_once(config):
@@ -346,4 +360,12 @@ def test_good_views_are_served_beside_broken_ones(strange):
 def test_all_that_a_view_does_to_its_application_counts(strange):
     assert strange.get("/kept") == (200, ["kept", "marked", "/kept"])
     assert strange.headers("/kept")["X-Signed"] == "yes"
+
+
+def test_what_a_view_does_to_every_response_it_does_to_plain_questions_too(strange):
+    strange.wait_for("synced source")
+    with closing(http.client.HTTPConnection(urlsplit(strange.url).netloc)) as client:
+        client.request("GET", "/0.1/directories/reverse/default/me?exten=0199001234")
+        assert client.getresponse().headers["X-Signed"] == "yes"
+
     assert "the view begins" in strange.log

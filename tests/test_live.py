@@ -440,3 +440,14 @@ def test_what_is_said_here_is_kept(clock):
     memory = Memory(keep=lambda question, said: kept.append((question, said.at)))
     memory.put(asked_of("1"), None, clock.now)
     assert kept == [(asked_of("1"), clock.now)]
+
+
+async def test_what_a_source_says_after_others_took_its_place_is_not_remembered(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    asking = asyncio.create_task(said(live, source))
+    await until(lambda: questions(directory))
+    source.is_replaced = True
+    directory.gate.set()
+    assert (await asking).display == ADA["name"]
+    assert live.remembered(source, ADAS, NOBODY) is None

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 from lookupd.front import Front, Limits
+from lookupd.front.connection import Connection
 from tests.front.site import DEADLINE, Site, Wire, request, site, wire
 
 
@@ -24,6 +25,22 @@ async def test_answers_while_draining_say_that_they_are_the_last():
         async with asyncio.timeout(2):
             await draining
         assert here.events == ["shutdown", "cleanup"]
+
+
+async def test_a_connection_that_was_accepted_just_before_has_one_answer():
+    async with site(grace=5.0) as here:
+        front, loop = here.front, asyncio.get_running_loop()
+        front.stop()
+        ours, theirs = socket.socketpair()
+        ours.settimeout(0)
+        await loop.connect_accepted_socket(
+            lambda: Connection(front._runner.server, front._watch, front._queue, loop), ours
+        )
+        client = Wire(*await asyncio.open_connection(sock=theirs))
+        reply = await client.ask()
+        assert (reply.status, reply.header("Connection")) == (200, "close")
+        assert await client.is_closed()
+        client.close()
 
 
 async def test_idle_and_slow_connections_are_closed_after_the_grace():

@@ -467,6 +467,15 @@ async def test_a_source_that_hangs_is_asked_three_times_and_then_left_alone(open
     assert "does not answer" in page.failed[0].reason
 
 
+async def whole(office, **page):
+    """A page of everybody for which there was time enough, which on a busy machine may not be the first."""
+    for _ in range(100):
+        found = await find(office, "", **page)
+        if not found.is_partial:
+            return found
+    raise AssertionError("there is never time enough")
+
+
 @pytest.mark.parametrize("is_mixed", [True, False])
 async def test_no_page_reaches_further_than_it_may_and_says_so(open_office, is_mixed):
     rows = people(*(f"Ann {number:05}" for number in range(REACH + 2)))
@@ -477,7 +486,7 @@ async def test_no_page_reaches_further_than_it_may_and_says_so(open_office, is_m
         crm=Directory(),
     )
     await office.sync()
-    last = await find(office, "", limit=5, offset=REACH - 2)
+    last = await whole(office, limit=5, offset=REACH - 2)
     assert (len(last.hits), last.total, last.is_cut) == (2, REACH + 2, True)
-    behind = await find(office, "", limit=5, offset=10**18)
+    behind = await whole(office, limit=5, offset=10**18)
     assert (behind.hits, behind.total, behind.is_cut) == ((), REACH + 2, True)

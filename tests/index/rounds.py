@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 NOBODY = Principal(tenant=DEFAULT_TENANT)
 #: how long a copy may take until all is right, in seconds
 PATIENCE = 20.0
-#: copies that are looked after at once: most of the time they wait
-AT_ONCE = 6
+#: copies that are looked after at once: more of them would share one processor, and measure that
+AT_ONCE = 3
 #: every so manieth number is asked for again and again, all of them in the end
 SAMPLE = 40
 #: what every run of a source meets

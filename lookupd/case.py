@@ -9,10 +9,11 @@ from lookupd.answer import INDEX, Answer, Failure, Known, Origin, Story
 from lookupd.decision import Decision, Standing, Word, takes_back, tier_of
 from lookupd.errors import IndexUnusable, SourceDown, SourceError
 from lookupd.freshness import Freshness
-from lookupd.number import Number, Tier, parse, question_keys
+from lookupd.glance import keys
+from lookupd.number import Number, Tier, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from lookupd.contact import Contact
@@ -90,7 +91,7 @@ class Case:
             self._story.add("{!r} is not a telephone number: nobody is asked", exten[:64])
         else:
             self._story.add("{!r} is read as {}", exten[:64], _shown(self.number))
-            indexed = self._read(self.number, self._keys(self.number))
+            indexed = self._read(self.number, keys(self.number, self._profile))
             self._standings = {
                 source: self._standing(source, self.number, indexed.get(source.uuid))
                 for source in self._profile.reverse
@@ -130,19 +131,11 @@ class Case:
             story=self._story,
         )
 
-    def _keys(self, number: Number) -> Iterator[tuple[Tier, str]]:
-        """The keys to look for, best first. The first is made at once, as mostly no other is needed."""
-        yield Tier.EXACT, number.key
-        with_suffix = self._profile.settings.reverse.suffix
-        for tier, key in question_keys(number)[1:]:
-            if with_suffix or tier is not Tier.SUFFIX:
-                yield tier, key
-
-    def _read(self, number: Number, keys: Iterable[tuple[Tier, str]]) -> dict[str, Known]:
+    def _read(self, number: Number, wanted: Iterable[tuple[Tier, str]]) -> dict[str, Known]:
         """What the index has; one that cannot be read counts as one that holds nothing."""
         if self._shared.trouble is None:
             try:
-                return self._indexed(number, keys)
+                return self._indexed(number, wanted)
             except IndexUnusable as error:
                 self._shared = replace(self._shared, pulled_at={}, trouble=str(error))
         self._story.add("{}", self._shared.trouble)
@@ -154,12 +147,12 @@ class Case:
             return ()
         return (Failure(source=INDEX, reason=self._shared.trouble),)
 
-    def _indexed(self, number: Number, keys: Iterable[tuple[Tier, str]]) -> dict[str, Known]:
+    def _indexed(self, number: Number, wanted: Iterable[tuple[Tier, str]]) -> dict[str, Known]:
         """The best that each source has in the index under the best of these keys, by uuid."""
         shared, now = self._shared, self._shared.clock()
         sources = {source.uuid: source for source in self._profile.reverse}
         found: dict[str, Known] = {}
-        for candidate in sorted(shared.index.reverse(number, keys, shared.pulled_at), key=_rank):
+        for candidate in sorted(shared.index.reverse(number, wanted, shared.pulled_at), key=_rank):
             uuid = candidate.synced.uuid
             if uuid not in found and candidate.synced.synced_at is not None:
                 found[uuid] = Known(
@@ -178,7 +171,7 @@ class Case:
         if not self._hides_blocks or any(known is not None and known.tier in _ITSELF for known in held):
             return
         self._hides_blocks = False
-        indexed = self._read(number, [key for key in self._keys(number) if key[0] not in _ITSELF])
+        indexed = self._read(number, [key for key in keys(number, self._profile) if key[0] not in _ITSELF])
         for source, standing in self._standings.items():
             known = indexed.get(source.uuid)
             if known is not None and standing.known is None and self._counts(standing, known):

@@ -11,8 +11,7 @@ from __future__ import annotations
 import logging
 import re
 from email.utils import formatdate
-from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from lookupd.errors import LookupdError
@@ -32,7 +31,10 @@ Reply: TypeAlias = "tuple[str, Mapping[str, str] | None] | None"
 KNOWN_FOR = 1.0
 CAPACITY = 4096
 
-_QUERY = re.compile(rb"([a-z_]+)=((?:[^%&;=]|%[0-9A-Fa-f]{2})*)")
+#: a query of one parameter, and its value alone
+_VALUE: Final = rb"(?:[!\x22$'-:<>-~]|%[0-9A-Fa-f]{2})*"
+_QUERY = re.compile(rb"([a-z_]+)=(" + _VALUE + rb")")
+_is_value: Final = re.compile(_VALUE).fullmatch
 
 
 class Stop(NamedTuple):
@@ -42,15 +44,15 @@ class Stop(NamedTuple):
     path: re.Pattern[str]
     #: what is needed to ask there, with the variables filled in
     access: Callable[[Mapping[str, str]], str]
-    #: called with the principal, the query as (name, value), and the variables as keywords
-    at_once: Callable[..., Reply]
+    #: called with the principal, the parameter's name, and the variables as keywords
+    at_once: Callable[..., Callable[[str], Reply] | None]
 
 
 class _Known(NamedTuple):
     """Who asks where."""
 
     until: float
-    ask: Callable[[str, str], Reply]
+    ask: Callable[[str], Reply]
 
 
 class Lane:
@@ -69,6 +71,7 @@ class Lane:
         self._now = now
         self._fixed = _lines(headers)
         self._stops: list[Stop] = []
+        #: by all of a request but the parameter's value: what stands before it, and the headers
         self._known: dict[tuple[bytes, bytes], _Known] = {}
         #: the second of the last reply, and the head of replies in it up to the length
         self._second, self._head = 0, ""
@@ -78,36 +81,45 @@ class Lane:
         self._stops += stops
 
     def reply(self, data: bytes) -> bytes | None:
-        """The whole reply to a request, or None: then it takes the long way."""
-        request = plain(data)
-        if request is None:
+        """The whole reply to a request, or None: then it takes the long way.
+
+        Clients send the same request again and again but for the value. What stands around it is looked at
+        when it is met for the first time, and again after a second.
+        """
+        line, _, headers = data.partition(b" HTTP/1.1\r\n")
+        start, _, value = line.rpartition(b"=")
+        if not _is_value(value):
             return None
-        query = _QUERY.fullmatch(request.query)
-        if query is None:
-            return None
-        known = self._known.get((request.path, request.headers))
-        if known is None or known.until < self._clock():
-            known = self._met(request.path, request.headers)
-            if known is None:
-                return None
-        name, value = query.groups()
-        if b"%" in value or b"+" in value:
-            value = unquote_to_bytes(value.replace(b"+", b" "))
         try:
-            said = known.ask(name.decode(), value.decode())
+            known = self._known.get((start, headers))
+            if known is None or known.until < self._clock():
+                known = self._met(start, headers, data)
+                if known is None:
+                    return None
+            said = known.ask(_decoded(value))
             return None if said is None else self._written(*said)
         except Exception as error:  # noqa: BLE001 - it is met again on the long way, where it is told
             logger.debug("a question takes the long way: %s", error)
             return None
 
-    def _met(self, path: bytes, block: bytes) -> _Known | None:
-        """Who sends these headers to this path, if they may ask there."""
-        headers = headers_of(block)
-        place = path.decode()
-        if headers is None:
+    def _met(self, start: bytes, block: bytes, data: bytes) -> _Known | None:
+        """Who sends a request with this around the value, if they may ask there."""
+        request = plain(data)
+        query = _QUERY.fullmatch(request.query) if request else None
+        headers = headers_of(request.headers) if request else None
+        if request is None or query is None or headers is None:
             return None
+        ask = self._asking(request.path.decode(), query[1].decode(), headers)
+        if ask is None:
+            return None
+        if len(self._known) >= CAPACITY:
+            self._known.clear()
+        known = self._known[start, block] = _Known(self._clock() + KNOWN_FOR, ask)
+        return known
+
+    def _asking(self, path: str, name: str, headers: Mapping[str, str]) -> Callable[[str], Reply] | None:
         for stop in self._stops:
-            found = stop.path.fullmatch(place)
+            found = stop.path.fullmatch(path)
             if found is None:
                 continue
             variables = found.groupdict()
@@ -115,15 +127,11 @@ class Lane:
                 principal = self._authenticator.principal(
                     headers.get("x-auth-token"), headers.get("wazo-tenant")
                 )
+                if principal.may(stop.access(variables)):
+                    return stop.at_once(principal, name, **variables)
             except LookupdError:  # told on the long way
-                return None
-            if not principal.may(stop.access(variables)):
-                return None
-            known = _Known(self._clock() + KNOWN_FOR, partial(stop.at_once, principal, **variables))
-            if len(self._known) >= CAPACITY:
-                self._known.clear()
-            self._known[path, block] = known
-            return known
+                pass
+            return None
         return None
 
     def _written(self, body: str, headers: Mapping[str, str] | None) -> bytes:
@@ -138,6 +146,17 @@ class Lane:
         own = _lines(headers) if headers else ""
         # JSON of ours is ASCII, so its length in characters is its length in bytes.
         return f"{self._head}{len(body) + 1}\r\n{own}\r\n{body}\n".encode("ascii")
+
+
+def _decoded(value: bytes) -> str:
+    """What a value says. Its most frequent escapes, those of a plus and of a blank, are undone quickly."""
+    if b"+" in value:
+        value = value.replace(b"+", b" ")
+    if b"%" in value:
+        value = value.replace(b"%2B", b"+").replace(b"%20", b" ")
+        if b"%" in value:
+            value = unquote_to_bytes(value)
+    return value.decode()
 
 
 def _lines(headers: Mapping[str, str]) -> str:

@@ -58,6 +58,10 @@ class Live:
         self._refreshed: dict[Asked, datetime] = {}
         self._tasks: set[asyncio.Task[Heard]] = set()
 
+    def knows(self, number: Number) -> bool:
+        """Whether any source said anything about a number earlier."""
+        return self._memory.knows(number)
+
     def remembered(self, source: Source, number: Number, principal: Principal) -> Remembered | None:
         """What a source said earlier: a contact with its age, an absence only while it is to be believed."""
         remembered = self._memory.get(asked(source, number, principal))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -61,6 +61,12 @@ class Memory:
         self._capacity = capacity
         self._keep = keep
         self._answers: OrderedDict[Asked, Remembered] = OrderedDict()
+        #: how many answers there are about each number
+        self._about: Counter[Number] = Counter()
+
+    def knows(self, number: Number) -> bool:
+        """Whether anything was said about a number, by whatever source and however long ago."""
+        return number in self._about
 
     def get(self, question: Asked) -> Remembered | None:
         """What was said, however long ago."""
@@ -84,10 +90,18 @@ class Memory:
     def forget(self, sources: Container[str]) -> None:
         """Nothing that the sources with these uuids said counts any more."""
         for question in [question for question in self._answers if question.source in sources]:
-            del self._answers[question]
+            self._drop(question)
 
     def _take(self, question: Asked, remembered: Remembered) -> None:
+        if question not in self._answers:
+            self._about[question.number] += 1
         self._answers[question] = remembered
         self._answers.move_to_end(question)
         if len(self._answers) > self._capacity:
-            self._answers.popitem(last=False)
+            self._drop(next(iter(self._answers)))
+
+    def _drop(self, question: Asked) -> None:
+        del self._answers[question]
+        self._about[question.number] -= 1
+        if not self._about[question.number]:
+            del self._about[question.number]

@@ -19,8 +19,13 @@ def request(path="/0.1/who/default", query="exten=7", *headers):
     return "\r\n".join(lines).encode()
 
 
-def echo(principal, name, value, *, profile):
-    return f'"{name} {value} {profile} {principal.tenant == DEFAULT_TENANT}"', None
+def echo(principal, name, *, profile):
+    return lambda value: (f'"{name} {value} {profile} {principal.tenant == DEFAULT_TENANT}"', None)
+
+
+def says(body, headers=None):
+    """A resource that has one reply for everybody."""
+    return lambda *_, **__: lambda _: (body, headers)
 
 
 @pytest.fixture
@@ -42,7 +47,7 @@ def test_a_reply_is_whole(time):
 
 
 def test_a_reply_has_its_own_headers_and_the_time_of_its_second(time):
-    made = lane(time, lambda *_, **__: ("{}", {"Age": "7"}))
+    made = lane(time, says("{}", {"Age": "7"}))
     assert b"Date: Thu, 01 Jan 2026 00:01:40 GMT\r\n" in made.reply(request())
     time[0] += 1
     reply = made.reply(request())
@@ -57,7 +62,7 @@ def test_a_reply_has_its_own_headers_and_the_time_of_its_second(time):
 )  # fmt: skip
 def test_a_parameter_is_decoded(time, query, value):
     heard = []
-    lane(time, lambda _, name, value, **__: heard.append((name, value))).reply(request(query=query))
+    lane(time, lambda _, name, **__: lambda value: heard.append((name, value))).reply(request(query=query))
     assert heard == [("exten", value)]
 
 
@@ -87,8 +92,17 @@ def test_what_cannot_be_answered_takes_the_long_way(time):
         raise KeyError("nobody knows")
 
     assert lane(time, fails).reply(request()) is None
+    assert lane(time, lambda *_, **__: fails).reply(request()) is None
     assert lane(time, lambda *_, **__: None).reply(request()) is None
-    assert lane(time, lambda *_, **__: ("\u00e9", None)).reply(request()) is None
+    assert lane(time, lambda *_, **__: lambda _: None).reply(request()) is None
+    assert lane(time, says("\u00e9")).reply(request()) is None
+
+
+def test_a_value_is_looked_at_though_all_around_it_is_known(time):
+    made = lane(time)
+    assert made.reply(request(query="exten=1")) is not None
+    for odd in ("exten=%zz", "exten=1&a=b", "exten=1#", "exten=1;a=b", "exten=1 2"):
+        assert made.reply(request(query=odd)) is None
 
 
 class Tokens:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
-
-def checksum(source_id: int, stored: Sequence[Any]) -> int:
+def checksum(  # noqa: PLR0913, PLR0917 - a row, which is not worth a record
+    source_id: int, uid: str, display: str | None, body: str, numbers: str, terms: str
+) -> int:
     """The CRC-32 of all that is served or found of a contact, and of whose it is.
 
-    `stored` has its uid, display, body, numbers and terms, in this order.
+    Values of other types, as damage gives them, have a sum as well.
     """
-    texts = "\0".join(["\1" if text is None else str(text) for text in stored])
-    return crc32(f"{source_id}\0{texts}".encode())
+    shown = "\1" if display is None else display
+    return crc32(f"{source_id}\0{uid}\0{shown}\0{body}\0{numbers}\0{terms}".encode())

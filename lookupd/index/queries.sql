@@ -1,13 +1,20 @@
 -- name: number
--- Every contact with a number, in each source the one whose first column holds it first, then by uid.
--- A number without its contact is damage, and gives a row that says so.
+-- Every contact with a number, in any order. A number without its contact is damage, and gives a row that says so.
 SELECT
-    number.source_id, number.extension, number.rank, number.contact_id,
+    number.key, number.source_id, number.extension, number.rank, number.contact_id,
     contact.uid, contact.display, contact.body, contact.numbers, contact.terms, contact.checksum
 FROM number
 LEFT JOIN contact ON contact.id = number.contact_id
-WHERE number.key = ?
-ORDER BY number.source_id, number.rank, contact.uid;
+WHERE number.key = ?;
+
+-- name: numbers
+-- The same for five numbers.
+SELECT
+    number.key, number.source_id, number.extension, number.rank, number.contact_id,
+    contact.uid, contact.display, contact.body, contact.numbers, contact.terms, contact.checksum
+FROM number
+LEFT JOIN contact ON contact.id = number.contact_id
+WHERE number.key IN (?, ?, ?, ?, ?);
 
 -- name: candidates
 -- The first contacts for some words, among some sources (JSON ids). CROSS keeps the order: words lead to contacts.

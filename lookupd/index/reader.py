@@ -6,27 +6,29 @@ import asyncio
 import sqlite3
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from lookupd.datafile import which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
-from lookupd.index.record import Candidate, Damaged, Found, Run, Synced
+from lookupd.index.record import Caller, Candidate, Damaged, Found, Run, Synced
 from lookupd.index.repair import Repair
 from lookupd.index.search import CANDIDATES, LATE, Page
 from lookupd.index.texts import Texts
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from lookupd.number import Number, Tier
 
-__all__ = ["CANDIDATES", "PATIENCE", "Candidate", "Found", "Reader", "Run", "Synced"]
+__all__ = ["CANDIDATES", "PATIENCE", "Caller", "Candidate", "Found", "Reader", "Run", "Synced"]
 
 _SQL = statements("lookupd.index", "queries.sql")
-_NUMBER = _SQL["number"]
+_NUMBER, _NUMBERS = _SQL["number"], _SQL["numbers"]
+#: how many keys `numbers` takes: as many as a number has blocks around it, and its last digits
+_KEYS = 5
 #: how long a search takes at most, in seconds
 PATIENCE = 0.25
 
@@ -83,9 +85,15 @@ class Reader:
         Of each source the one whose first column has the number comes first, then by uid. A few microseconds.
         Raises IndexUnusable.
         """
+        return [caller.candidate() for caller in self.callers(number, keys, sources)]
+
+    def callers(
+        self, number: Number, keys: Iterable[tuple[Tier, str]], sources: Container[str]
+    ) -> list[Caller]:
+        """The same, as far as it is shown to who is called."""
         try:
             self._look()
-            return self._found(number, keys, sources)
+            return self._found(number, iter(keys), sources)
         except (sqlite3.Error, Damaged) as error:
             raise self._unusable(error) from error
 
@@ -112,20 +120,34 @@ class Reader:
             raise self._unusable(error) from error
 
     def _found(
-        self, number: Number, keys: Iterable[tuple[Tier, str]], sources: Container[str]
-    ) -> list[Candidate]:
-        by_id = self._by_id
+        self, number: Number, keys: Iterator[tuple[Tier, str]], sources: Container[str]
+    ) -> list[Caller]:
+        """Mostly the first key finds somebody: the others are looked for if not, all at once."""
         for tier, key in keys:
-            candidates = []
-            for row in self._points.execute(_NUMBER, (key,)).fetchall():
-                source = by_id.get(row[0])
-                if source is not None and source.uuid in sources:
-                    candidate = record.candidate(row, tier, key, number, source)
-                    if candidate is not None:
-                        candidates.append(candidate)
-            if candidates:
-                return candidates
+            rows = self._points.execute(_NUMBER, (key,)).fetchall()
+            return self._callers(rows, tier, number, sources) or self._farther(number, [*keys], sources)
         return []
+
+    def _farther(self, number: Number, keys: list[tuple[Tier, str]], sources: Container[str]) -> list[Caller]:
+        by_key: dict[str, list[Any]] = {key: [] for _, key in keys}
+        if by_key:
+            wanted = [*by_key, *[None] * _KEYS][:_KEYS]
+            for row in self._points.execute(_NUMBERS, wanted).fetchall():
+                by_key[row[0]].append(row)
+        found = (self._callers(by_key[key], tier, number, sources) for tier, key in keys)
+        return next(filter(None, found), [])
+
+    def _callers(self, rows: list[Any], tier: Tier, number: Number, sources: Container[str]) -> list[Caller]:
+        found = []
+        for row in rows:
+            source = self._by_id.get(row[1])
+            if source is not None and source.uuid in sources:
+                caller = record.caller(row, tier, number, source)
+                if caller is not None:
+                    found.append(caller)
+        if len(found) > 1:
+            found.sort(key=_place)
+        return found
 
     def _look(self) -> None:
         """See the index as it is now, and for the rest of this turn of the loop.
@@ -172,6 +194,12 @@ class Reader:
             self._look_away()
         self._repair.start(error)
         return IndexUnusable(str(error))
+
+
+def _place(caller: Caller) -> tuple[int, int, str]:
+    """Where a caller stands: by source, then by the column that has the number, then by uid."""
+    _, source_id, _, rank, _, uid, *_ = caller.row
+    return source_id, rank, uid
 
 
 def _which(path: Path, repair: Repair) -> object:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from lookupd.contact import Contact, ListedNumber
 from lookupd.index.checksum import checksum
@@ -61,6 +61,23 @@ class Run:
     #: what was odd about the rows, a text each
     oddities: tuple[str, ...]
     error: str | None
+
+
+class Caller(NamedTuple):
+    """What is shown of a contact of the index when its number calls."""
+
+    #: the caller's name
+    display: str | None
+    #: all fields as a JSON object, ready to send
+    body: str
+    synced: Synced
+    tier: Tier
+    #: of the statement that found it
+    row: Sequence[Any]
+
+    def candidate(self) -> Candidate:
+        """The whole contact."""
+        return Candidate(contact=_contact(self.row[5:], self.synced), synced=self.synced, tier=self.tier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,31 +140,27 @@ def run(row: Sequence[Any]) -> Run:
         raise Damaged("a past run is not what was stored") from error
 
 
-def candidate(row: Sequence[Any], tier: Tier, key: str, asked: Number, source: Synced) -> Candidate | None:
-    """A row of the statement `number`; None for another person's extension. Raises Damaged."""
-    extension, rank, contact_id, *stored = row[1:]
-    if _sum(source.id, stored) != stored[-1]:
+def caller(row: Sequence[Any], tier: Tier, asked: Number, source: Synced) -> Caller | None:
+    """A row of `number` or `numbers`; None for another person's extension. Raises Damaged."""
+    key, _, extension, rank, contact_id, uid, display, body, numbers, terms, stored_sum = row
+    if checksum(source.id, uid, display, body, numbers, terms) != stored_sum:
         raise Damaged(f"contact {contact_id} is not what was stored", key=key)
-    if f'["{key}", "{extension}", {rank}]' not in stored[3]:  # as JSON was written; numbers need no escapes
+    if f'["{key}", "{extension}", {rank}]' not in numbers:  # as JSON was written; numbers need no escapes
         raise Damaged(f"contact {contact_id} does not have the number that led to it", key=key)
-    if tier is Tier.EXACT:
+    if tier is Tier.EXACT and (extension or asked.extension is not None):
         exact = match_extension(asked.extension, extension or None)
         if exact is None:  # the same line, but another person's extension
             return None
         tier = exact
-    return Candidate(contact=_contact(stored, source), synced=source, tier=tier)
+    return Caller(display, body, source, tier, row)
 
 
 def contact(row: Sequence[Any], source: Synced) -> Contact:
     """A row of the statements `page` and `browse`. Raises Damaged."""
-    stored = row[2:]
-    if _sum(source.id, stored) != stored[-1]:
+    uid, display, body, numbers, terms, stored_sum = row[2:]
+    if checksum(source.id, uid, display, body, numbers, terms) != stored_sum:
         raise Damaged(f"contact {row[0]} is not what was stored", contact_id=row[0])
-    return _contact(stored, source)
-
-
-def _sum(source_id: int, stored: Sequence[Any]) -> int:
-    return checksum(source_id, stored[:-1])
+    return _contact(row[2:], source)
 
 
 def _contact(stored: Sequence[Any], source: Synced) -> Contact:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lookupd.datafile import which
 from lookupd.index import database, scrub
-from lookupd.index.record import Damaged, candidate, contact, synced
+from lookupd.index.record import Damaged, caller, contact, synced
 from lookupd.number import Number, Tier
 from lookupd.sql import statements
 
@@ -92,7 +92,7 @@ def _once_more(path: Path, error: Damaged) -> str | None:
             if error.key is not None:
                 number = Number(key=error.key)
                 for row in connection.execute(_SQL["number"], (error.key,)):
-                    candidate(row, Tier.COMPANY, error.key, number, sources[row[0]])
+                    caller(row, Tier.COMPANY, number, sources[row[1]])
             if error.contact_id is not None:
                 for row in connection.execute(_SQL["page"], (f"[{error.contact_id}]",)):
                     contact(row, sources[row[1]])

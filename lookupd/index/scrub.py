@@ -42,7 +42,7 @@ def _contradiction(connection: sqlite3.Connection) -> str | None:
     """Where the tables disagree: sums of hashes do not depend on the order, which SQLite checks."""
     numbers = 0
     for id_, source_id, *stored in connection.execute(_SQL["contacts"]):
-        if checksum(source_id, stored[:-1]) != stored[-1]:
+        if checksum(source_id, *stored[:-1]) != stored[-1]:
             return f"contact {id_} is not what was stored"
         for key, extension, rank in json.loads(stored[3]):
             numbers += hash((key, source_id, rank, id_, extension))

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
 
+import lookupd.case
+import lookupd.glance
 from lookupd.case import Case, Shared
 from lookupd.errors import IndexUnusable
+from lookupd.glance import Glance
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lookupd.answer import Answer
-    from lookupd.case import Index, Live
     from lookupd.index.reader import Synced
     from lookupd.number import Number
     from lookupd.principal import Principal
     from lookupd.profiles import Profile, Profiles
     from lookupd.source import Source
+
+
+class Index(lookupd.case.Index, lookupd.glance.Index, Protocol):
+    """What this service needs of the index."""
+
+
+class Live(lookupd.case.Live, lookupd.glance.Memory, Protocol):
+    """What it needs of those who can be asked now."""
 
 
 class ReverseService(BaseServicePlugin):
@@ -42,11 +52,19 @@ class Reverse:
         self._pulled: dict[tuple[str, str], tuple[Mapping[str, Synced], dict[str, datetime]]] = {}
         self._live = live
         self._clock = clock
+        self._glances = {
+            (profile.tenant, profile.name): Glance(profile, index, live, clock) for profile in profiles
+        }
 
     async def who(self, principal: Principal, profile: str, exten: str) -> Answer:
         """The answer for one number, written in any way. Raises UnknownProfile."""
         [answer] = await self.who_many(principal, profile, [exten])
         return answer
+
+    def glance(self, tenant: str, profile: str) -> Glance:
+        """What looks for numbers that need no more than a look. Raises UnknownProfile."""
+        seen = self._profiles.get(tenant, profile)
+        return self._glances[seen.tenant, seen.name]
 
     def at_once(self, principal: Principal, profile: str, exten: str) -> Answer | None:
         """The same answer, if it needs no source to be asked before. Raises UnknownProfile."""

@@ -311,4 +311,4 @@ class Stage:
         contact = self._shape.contact(row, uid)
         numbers = json.dumps(list(dict.fromkeys(self._shape.index_keys(contact))))
         stored = (contact.display, contact.body, numbers, contact.terms)
-        return uid, fingerprint, *stored, checksum(self.synced.id, (uid, *stored))
+        return uid, fingerprint, *stored, checksum(self.synced.id, uid, *stored)

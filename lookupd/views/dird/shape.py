@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from lookupd.glance import NOBODY, Seen
 from lookupd.number import match
 
 if TYPE_CHECKING:
@@ -23,14 +24,19 @@ _RELATIONS = ("xivo_id", "agent_id", "user_id", "user_uuid", "endpoint_id")
 
 
 def reverse(answer: Answer, exten: str) -> str:
-    """A reverse object, as JSON text: the contact's fields are stored ready and only set in."""
+    """A reverse object, as JSON text."""
     if answer.known is None:
-        return f'{{"display": null, "exten": {_text(exten)}, "fields": {{}}, "source": null}}'
+        return seen(NOBODY, exten)
     contact = answer.known.contact
-    display = "null" if contact.display is None else _text(contact.display)
+    return seen(Seen(contact.display, contact.body, contact.source), exten)
+
+
+def seen(who: Seen, exten: str) -> str:
+    """A reverse object, as JSON text: the contact's fields are stored ready and only set in."""
+    display, body, source = who
     return (
-        f'{{"display": {display}, "exten": {_text(exten)}, '
-        f'"fields": {contact.body}, "source": {_text(contact.source)}}}'
+        f'{{"display": {"null" if display is None else _text(display)}, "exten": {_text(exten)}, '
+        f'"fields": {body}, "source": {"null" if source is None else _text(source)}}}'
     )
 
 

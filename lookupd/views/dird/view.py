@@ -15,8 +15,9 @@ from lookupd.rest import PREFIX, PRINCIPAL, json_response, text_response
 from lookupd.views.dird import parameter, shape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from lookupd.lane import Reply
     from lookupd.principal import Principal
     from lookupd.services.catalog import Catalog, SourceEntry
     from lookupd.services.lookup import Lookup
@@ -149,23 +150,40 @@ class UserReverse:
         return text_response(shape.reverse(answer, exten), headers=headers)
 
     def at_once(
-        self, principal: Principal, name: str, value: str, *, profile: str, user_uuid: str
-    ) -> tuple[str, dict[str, str] | None] | None:
-        """A reverse object and headers, where no source has to be asked."""
+        self, principal: Principal, name: str, *, profile: str, user_uuid: str
+    ) -> Callable[[str], Reply] | None:
+        """Gives reverse objects and headers for numbers, where no source has to be asked."""
         if name != "exten":
             return None
-        answer = self._reverse.at_once(principal.as_user(user_uuid), profile, value)
-        return None if answer is None else (shape.reverse(answer, value), shape.answer_headers(answer))
+        user = principal.as_user(user_uuid)
+        glance = self._reverse.glance(principal.tenant, profile)
+
+        def reply(exten: str) -> Reply:
+            seen = glance.of(exten)
+            if seen is not None:
+                return shape.seen(seen, exten), None
+            answer = self._reverse.at_once(user, profile, exten)
+            return None if answer is None else (shape.reverse(answer, exten), shape.answer_headers(answer))
+
+        return reply
 
     async def post(self, request: web.Request, profile: str, user_uuid: str) -> web.Response:
         """Reverse objects for `{"extens": [...]}`: one for each item, in order."""
         extens = await parameter.texts(request, "extens", most=BULK)
-        answers = await self._reverse.who_many(request[PRINCIPAL].as_user(user_uuid), profile, extens)
-        pairs = list(zip(answers, extens, strict=True))
+        user = request[PRINCIPAL].as_user(user_uuid)
         if parameter.flag(request.query, "explain"):
+            answers = await self._reverse.who_many(user, profile, extens)
+            pairs = zip(answers, extens, strict=True)
             return json_response({"results": [shape.explained(answer, exten) for answer, exten in pairs]})
-        results = ", ".join(shape.reverse(answer, exten) for answer, exten in pairs)
-        return text_response(f'{{"results": [{results}]}}')
+        glance = self._reverse.glance(user.tenant, profile)
+        seen = [glance.of(exten) for exten in extens]
+        unclear = [exten for who, exten in zip(seen, extens, strict=True) if who is None]
+        heard = iter(await self._reverse.who_many(user, profile, unclear) if unclear else [])
+        results = [
+            shape.reverse(next(heard), exten) if who is None else shape.seen(who, exten)
+            for who, exten in zip(seen, extens, strict=True)
+        ]
+        return text_response(f'{{"results": [{", ".join(results)}]}}')
 
 
 class ProfileSources:

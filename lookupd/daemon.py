@@ -7,6 +7,7 @@ made anew when that changes, beside the former, which lets go of the sockets and
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 from contextlib import AsyncExitStack, suppress
@@ -69,6 +70,7 @@ class Daemon:
             await self.start(stack)
             for task in (self._reload_when(reload, notifier), _show_life(notifier)):
                 stack.push_async_callback(_end, asyncio.create_task(task))
+            _settle()
             notifier.ready(f"answering on {self.url}")
             on_ready(self.url)
             await end.wait()
@@ -144,6 +146,12 @@ class Daemon:
     async def _close(self) -> None:
         await self.serving.close()
         await asyncio.gather(*self._ending)
+
+
+def _settle() -> None:
+    """What was made until now stays: looking through it for garbage, again and again, makes questions wait."""
+    gc.collect()
+    gc.freeze()
 
 
 async def _show_life(notifier: Notifier) -> None:

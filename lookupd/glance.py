@@ -72,23 +72,21 @@ class Glance:
 
     def of(self, exten: str) -> Seen | None:
         """Who has a number; None where more than a glance is needed."""
-        try:
-            return self._of(exten)
-        except IndexUnusable:
-            return None
-
-    def _of(self, exten: str) -> Seen | None:
-        number = parse(exten, self._profile.rules)
+        profile, index = self._profile, self._index
+        number = parse(exten, profile.rules)
         if number is None:
             return NOBODY
-        synced = self._index.sources()
-        if synced is not self._synced:
-            self._settled_until, self._synced = self._settled(synced), synced
-        if self._clock() > self._settled_until or self._memory.knows(number):
+        try:
+            synced = index.sources()
+            if synced is not self._synced:
+                self._settled_until, self._synced = self._settled(synced), synced
+            if self._clock() > self._settled_until or self._memory.knows(number):
+                return None
+            callers = index.callers(number, keys(number, profile), self._places)
+        except IndexUnusable:
             return None
-        callers = self._index.callers(number, keys(number, self._profile), self._places)
         if not callers:
-            return None if any(source.asks_live for source in self._profile.reverse) else NOBODY
+            return None if any(source.asks_live for source in profile.reverse) else NOBODY
         first = callers[0] if len(callers) == 1 else min(callers, key=self._rank)
         return Seen(first.display, first.body, first.synced.name)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from lookupd.answers.store import Store
 from lookupd.answers.table import kept
-from lookupd.index.reader import Reader
+from lookupd.index.reader import HOLD, Reader
 from lookupd.live import Live
 from lookupd.memory import Memory
 from lookupd.sync.process import paths
@@ -32,7 +32,7 @@ class Records:
     @classmethod
     async def open(cls, stack: AsyncExitStack, config: Config, sources: Sources) -> Self:
         """Open everything on a prepared index; the stack closes it."""
-        index = await Reader.open(paths(config).index)
+        index = await Reader.open(paths(config).index, HOLD)
         stack.push_async_callback(index.close)
         answers = Store(config.data / "answers.db", kept(sources), lambda: datetime.now(UTC))
         stack.push_async_callback(answers.close)

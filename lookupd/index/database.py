@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from lookupd.datafile import Rebuildable, alone, which
@@ -35,6 +35,9 @@ STEPS = 10_000
 #: what every reading connection is set to. Nothing is mapped into memory: who reads a page of a file that was
 #: cut off under a mapping is killed (SIGBUS); without one a question takes a microsecond longer
 READING = ("PRAGMA query_only = ON", "PRAGMA mmap_size = 0")
+#: holds the upper pages of both trees that a number leads through, of some ten million contacts: then only the
+#: last page of each is read from the file
+CACHE = "PRAGMA cache_size = -16384"
 
 
 def prepare(path: Path, patience: float = OPENING) -> None:
@@ -123,6 +126,8 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     try:
         for statement in READING:
             connection.execute(statement)
+        with suppress(sqlite3.OperationalError):  # the file is locked: a smaller cache will do
+            connection.execute(CACHE)
     except BaseException:
         connection.close()
         raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import time
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -31,6 +32,8 @@ _NUMBER, _NUMBERS = _SQL["number"], _SQL["numbers"]
 _KEYS = 5
 #: how long a search takes at most, in seconds
 PATIENCE = 0.25
+#: how long a look at the index serves all who ask, in seconds
+HOLD = 0.004
 
 
 class Reader:
@@ -40,24 +43,29 @@ class Reader:
     behind: a damaged index is set aside, and an empty one made.
     """
 
-    def __init__(self, path: Path, repair: Repair, texts: Texts) -> None:
+    def __init__(self, path: Path, repair: Repair, texts: Texts, hold: float) -> None:
         self._path = path
+        self._hold = hold
         self._repair = repair
         self._texts = texts
         self._points_open = self._which()
         self._points = database.connect_reader(path)
         self._loop = asyncio.get_running_loop()
-        #: whether a transaction is open: one serves all numbers that are looked up in one turn of the loop
+        #: whether a transaction is open, and until when it is not too old
         self._is_looking = False
+        self._looks_until = 0.0
         self._version: int | None = None
         self._by_id: Mapping[int, Synced] = {}
         self._by_uuid: Mapping[str, Synced] = {}
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
-        """Open the index at `path`, which must have been prepared."""
+    async def open(cls, path: Path, hold: float = 0.0) -> Self:
+        """Open the index at `path`, which must have been prepared.
+
+        What is written to it shows after `hold` seconds at the latest, or in the next turn of the loop.
+        """
         repair = Repair(path)
-        return cls(path, repair, await Texts.open(path, partial(_which, path, repair)))
+        return cls(path, repair, await Texts.open(path, partial(_which, path, repair)), hold)
 
     async def close(self) -> None:
         """Close both connections."""
@@ -150,17 +158,25 @@ class Reader:
         return found
 
     def _look(self) -> None:
-        """See the index as it is now, and for the rest of this turn of the loop.
+        """See the index as it is now, or was just now.
 
-        Following the file and beginning to read cost as much as looking up a number: many share them.
+        Following the file and beginning to read cost more than looking up a number: many share them. A writer
+        is not kept waiting for long.
         """
+        now = time.monotonic()
         if self._is_looking:
-            return
+            if now < self._looks_until:
+                return
+            self._look_away()
         self._follow()
         if not self._points.in_transaction:
             self._points.execute("BEGIN")
         self._is_looking = True
-        self._loop.call_soon(self._look_away)
+        self._looks_until = now + self._hold
+        if self._hold:
+            self._loop.call_later(self._hold, self._look_away)
+        else:
+            self._loop.call_soon(self._look_away)
         self._read_sources()
 
     def _look_away(self) -> None:

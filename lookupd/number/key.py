@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from lookupd.number import plan
 
@@ -13,9 +13,11 @@ SUFFIX_DIGITS = 9
 BLOCK_DIGITS = 4
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Number:
-    """A telephone number in the one form that is compared; only `parse` and `parse_cell` make it."""
+class Number(NamedTuple):
+    """A telephone number in the one form that is compared; only `parse` and `parse_cell` make it.
+
+    A tuple, as it is made and looked for with each question: both take a third of the time.
+    """
 
     #: E.164, "+33123456789"; or a block of it, "+331234567xx"; or the digits, `*` and `#` of an internal
     #: number or short code

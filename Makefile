@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test lint format bench bench-full transcript fuzz chaos clean
+.PHONY: run test lint format bench bench-full transcript pictures fuzz chaos clean
 
 run: $(VENV)/.run  ## Start the daemon on the demo directory.
 	@$(BIN)/python tools/run_demo.py
@@ -34,6 +34,9 @@ bench-full: $(VENV)/.dev  ## The same with 10 million contacts too, into docs/pe
 
 transcript: $(VENV)/.dev  ## Play docs/transcript.md again: a real LDAP server, killed and started again.
 	$(BIN)/python docs/make_transcript.py
+
+pictures: $(VENV)/.dev  ## Draw docs/pictures/*.png again: what people see on their telephones.
+	$(BIN)/python docs/pictures.py
 
 fuzz: $(VENV)/.dev  ## Look for inputs that break a promise: every target for 60 s.
 	$(PIP) --editable '.[fuzz]'

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import during, inside, life, lookups, parsing, pulling, report, reverse, syncing, workers
+from bench import caller, during, inside, life, lookups, parsing, pulling, report, reverse, syncing, workers
 from bench.group import Setting
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 GROUPS: Mapping[str, Group] = {
     "sync": syncing.rows,
     "reverse": reverse.rows,
+    "caller": caller.rows,
     "inside": inside.rows,
     "during": during.rows,
     "workers": workers.rows,

@@ -20,6 +20,8 @@ from pydantic import (
     model_validator,
 )
 
+from lookupd.dial import DialRules, OwnCountry
+from lookupd.guestsettings import GuestSettings
 from lookupd.number import ALL, NumberRules, Spelling
 from lookupd.setting import Cron, Format, Name, Region, Section, Span, SpanOrZero, hint, switch
 
@@ -223,6 +225,34 @@ class ReverseSettings(Section):
         return self
 
 
+class DialSettings(Section):
+    """How the telephones of a profile dial the numbers they are shown."""
+
+    international_prefix: str | None = Field(
+        None, description="dialled before a country code, such as '00'; by default as the directory writes it"
+    )
+    trunk_prefix: str | None = Field(
+        None, description="dialled before a national number; by default as the country does"
+    )
+    outside_prefix: str = Field("", description="dialled before every number that is not internal")
+    own_country: OwnCountry = Field(
+        "written",
+        description="numbers of the own country: as written in the directory, national or international",
+    )
+    internal_digits: int | None = Field(
+        None, ge=0, le=20, description="bare digits up to this many are internal, and dialled as they are"
+    )
+
+    @model_validator(mode="after")
+    def _can_be_dialled(self) -> Self:
+        self.rules(None)
+        return self
+
+    def rules(self, region: str | None) -> DialRules:
+        """How telephones in a region dial."""
+        return DialRules(region=region, **self.model_dump())
+
+
 class ProfileSettings(Section):
     """What one group of clients sees."""
 
@@ -236,6 +266,9 @@ class ProfileSettings(Section):
     display: str | None = Field(None, description="name of the display for lookups")
     lookup: LookupSettings = Field(default_factory=LookupSettings, description="the text search")
     reverse: ReverseSettings = Field(default_factory=ReverseSettings, description="the caller's name")
+    dial: DialSettings = Field(
+        default_factory=DialSettings, description="how the telephones of its clients dial"
+    )
 
     @property
     def tenant_uuid(self) -> str:
@@ -264,6 +297,9 @@ class Config(Section):
     data: Path = Field(Path("/var/lib/lookupd"), description="folder of the index and of what users own")
     http: Http = Field(default_factory=Http, description="where the daemon listens")
     auth: Auth = Field(default_factory=Auth, description="who may ask")
+    guests: GuestSettings = Field(
+        default_factory=GuestSettings, description="telephones and PBXes that cannot send a token"
+    )
     log: Log = Field(default_factory=Log, description="what is logged")
     sources: tuple[SourceSettings, ...] = Field((), description="the directories")
     displays: dict[str, tuple[Column, ...]] = Field(

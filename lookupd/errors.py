@@ -25,7 +25,9 @@ LookupdError
 |   `-- IndexUnusable        the index cannot be read just now
 |-- AuthError                who asks is not known, or may not ask this
 |   |-- TokenUnknown         no such token
-|   `-- NotPermitted         the token does not reach this far
+|   |-- NotPermitted         the token does not reach this far
+|   |-- GuestUnknown         neither address nor secret is one that may ask without a token
+|   `-- Throttled            whoever asks was told too much lately
 `-- QuestionError            what was asked makes no sense here
     |-- UnknownProfile
     |-- UnknownSource
@@ -223,6 +225,26 @@ class TokenUnknown(AuthError):
 
 class NotPermitted(AuthError):
     """The token is known, but its scopes or its tenant do not reach this far."""
+
+
+class GuestUnknown(AuthError):
+    """Who asks without a token has no right to, or asks as somebody else; which it was is not told."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "neither the address nor a secret of this client may ask "
+            "(see 'guests' in the configuration, and lookupd token add --device)"
+        )
+
+
+class Throttled(AuthError):
+    """Whoever asks was told as much as they may for now; `seconds` until it is worth asking again."""
+
+    def __init__(self, name: str, seconds: float) -> None:
+        super().__init__(
+            f"{name} has asked for too much, and may ask again in {seconds:.0f} s (see 'guests.rate')"
+        )
+        self.seconds = seconds
 
 
 class QuestionError(LookupdError):

@@ -222,6 +222,8 @@ class ViewArgs(TypedDict):
     #: the aiohttp application, for anything `rest_api` cannot say
     http_app: web.Application
     rest_api: RestApi
+    #: admits those who ask without a token; see `lookupd.guest`
+    guests: Any
 
 
 class BaseViewPlugin(ABC):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from lookupd.config import Config, ProfileSettings
+    from lookupd.dial import DialRules
     from lookupd.number import NumberRules
     from lookupd.source import Source
     from lookupd.sources import Sources
@@ -26,6 +27,8 @@ class Profile:
     settings: ProfileSettings
     #: how the numbers its clients ask are read
     rules: NumberRules
+    #: how its telephones dial
+    dial: DialRules
     #: the columns of its lookups
     columns: tuple[Column, ...]
     #: the sources of each service, in their order of priority
@@ -67,6 +70,7 @@ def _profile(name: str, settings: ProfileSettings, config: Config, sources: Sour
         tenant=tenant,
         settings=settings,
         rules=config.asked_rules(settings),
+        dial=settings.dial.rules(settings.region or config.region),
         columns=config.displays[settings.display] if settings.display else _plain(config, settings),
         lookup=tuple(sources.get(tenant, source) for source in settings.lookup.sources),
         reverse=tuple(sources.get(tenant, source) for source in settings.reverse.sources),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Self
@@ -13,6 +14,7 @@ from aiohttp import web
 from lookupd.auth import Everybody, TokenHolders
 from lookupd.desk import Desk
 from lookupd.front import Front
+from lookupd.guest import Guests
 from lookupd.lane import Lane
 from lookupd.plugins import ViewArgs
 from lookupd.rest import OPEN, RestApi, allow_origin, errors_as_json, other_origins
@@ -20,9 +22,8 @@ from lookupd.state.tokens import Tokens
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from lookupd.auth import Authenticator
     from lookupd.config import Config
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 DRAIN = 5.0
 #: largest request body, in bytes
 BODY = 1024 * 1024
+#: a variable that is one of some words, in the pattern of a path
+_ONE_OF = re.compile(r"\(\?P<\w+>[\w-]+(?:\|[\w-]+)+\)")
 
 
 class Serving:
@@ -84,36 +87,44 @@ class Serving:
 
     async def _add_views(self) -> Callable[[bytes], bytes | None] | None:
         """Add every view to the application; gives what answers plain questions before it, if that may be."""
-        authenticator = await self._authenticator()
+        tokens = await self._tokens()
+        authenticator = TokenHolders(tokens, time.monotonic) if tokens else Everybody()
+        guests = Guests(self.config.guests, tokens, authenticator, time.monotonic)
         headers = OPEN if self.config.http.cors else {}
         lane = Lane(authenticator, time.monotonic, time.time, headers)
         own_parts = _parts(self.app)
         desk, views = self.desk, self.config.views
+        resources: list[web.AbstractResource] = []
         for name in desk.loader.names("view"):
             if views.get(name) is False:
                 continue
             own = web.Application()
             rest_api = RestApi(own, authenticator)
-            args = ViewArgs(config=views, services=desk.services, http_app=own, rest_api=rest_api)
+            args = ViewArgs(
+                config=views, services=desk.services, http_app=own, rest_api=rest_api, guests=guests
+            )
             if await desk.load(self._stack, "view", name, args) is None:
                 continue
-            taken = sorted(self.app.router.named_resources().keys() & own.router.named_resources().keys())
+            taken = sorted(own.router.named_resources().keys() & {resource.name for resource in resources})
             if taken:
                 reason = f"another view has routes of the same names: {', '.join(taken)}"
                 logger.error("view %r is not used: %s", name, reason)
                 desk.broken[f"view {name}"] = reason
                 continue
             _join(self.app, own)
+            resources += own.router.resources()
             lane.add(rest_api.stops)
+        add_routes(self.app, resources)
         # What a view wants to see of every request, it is to see of all.
         return lane.reply if _parts(self.app) == own_parts else None
 
-    async def _authenticator(self) -> Authenticator:
+    async def _tokens(self) -> Tokens | None:
+        """The tokens of those who may ask; None where everybody may."""
         if self.config.auth.mode == "none":
-            return Everybody()
+            return None
         tokens = await asyncio.to_thread(Tokens, self.config.data / "state.db")
         self._stack.callback(tokens.close)
-        return TokenHolders(tokens, time.monotonic)
+        return tokens
 
 
 def _parts(app: web.Application) -> tuple[int, int]:
@@ -121,10 +132,23 @@ def _parts(app: web.Application) -> tuple[int, int]:
     return len(app.middlewares), len(app.on_response_prepare)
 
 
-def _join(app: web.Application, own: web.Application) -> None:
-    """Take over what a view added to its own application, now that it has loaded whole."""
-    for resource in own.router.resources():
+def add_routes(app: web.Application, resources: Iterable[web.AbstractResource]) -> None:
+    """Add what views serve, in an order in which nothing hides the path of another view."""
+    for resource in sorted(resources, key=_takes_any_word):
         app.router.register_resource(resource)
+
+
+def _takes_any_word(resource: web.AbstractResource) -> bool:
+    """Whether no variable of a path is one of some words, such as `{vendor:cisco|snom}`.
+
+    Those are asked first, or else the same path with a variable for any word would hide them.
+    """
+    pattern = resource.get_info().get("pattern")
+    return pattern is None or _ONE_OF.search(pattern.pattern) is None
+
+
+def _join(app: web.Application, own: web.Application) -> None:
+    """Take over what a view added to its own application, now that it has loaded whole; but its routes."""
     app.update(own)
     app.middlewares.extend(own.middlewares)
     app.on_startup.extend(own.on_startup)

@@ -24,8 +24,10 @@ from lookupd.auth import Everybody, TokenHolders
 from lookupd.cli.main import FAILED, NOT_FOUND, UNUSABLE, WRONG
 from lookupd.config import DEFAULT_TENANT, Config
 from lookupd.desk import Desk
+from lookupd.guest import Guests
 from lookupd.index import database
 from lookupd.rest import RestApi
+from lookupd.serving import add_routes
 from lookupd.state.tokens import Token
 from lookupd.sync.process import paths
 from tests.document import ROOT, blocks, logging_as_it_was, read, sections, without_blocks
@@ -239,17 +241,19 @@ async def views(folder, authenticator):
     database.prepare(paths(config).index)
     async with AsyncExitStack() as stack:
         desk = await Desk.open(stack, config)
-        app = web.Application()
+        app, own = web.Application(), web.Application()
+        guests = Guests(config.guests, None, authenticator, lambda: 0.0)
         for name in [
             point.name for point in entry_points(group="lookupd.views") if point.dist.name == "lookupd"
         ]:
-            args = {"config": {}, "services": desk.services, "http_app": app}
-            desk.loader.plugin("view", name).load({**args, "rest_api": RestApi(app, authenticator)})
+            args = {"config": {}, "services": desk.services, "http_app": own, "guests": guests}
+            desk.loader.plugin("view", name).load({**args, "rest_api": RestApi(own, authenticator)})
+        add_routes(app, own.router.resources())
         yield app
 
 
 ROUTES = {
-    title: re.search(r"Access: `(.+?)`|Public\.", body)
+    title: re.search(r"Access: `(.+?)`|Public\.|For guests\.", body)
     for title, body in sections(read("docs/http.md"), 3).items()
 }
 
@@ -257,6 +261,10 @@ ROUTES = {
 async def test_every_route_has_its_heading_and_every_heading_is_a_route(tmp_path):
     async with views(tmp_path, Everybody()) as app:
         served = {(route.method, route.resource.canonical.rstrip("/")) for route in app.router.routes()}
+    # What guests may ask has a path with a secret besides.
+    with_secret = {(method, path) for method, path in served if path.startswith("/p/{secret}/")}
+    assert {(method, path.removeprefix("/p/{secret}")) for method, path in with_secret} <= served
+    served -= with_secret
     gets = {path for method, path in served if method == "GET"}
     wanted = {f"{method} {path}" for method, path in served if method != "HEAD" or path not in gets}
     assert sorted(ROUTES) == sorted(wanted)
@@ -264,7 +272,7 @@ async def test_every_route_has_its_heading_and_every_heading_is_a_route(tmp_path
 
 @pytest.mark.parametrize("title", sorted(ROUTES))
 async def test_a_route_needs_the_access_that_the_documentation_names(title, tmp_path):
-    method, path = re.sub(r"\{(\w+)\}", r"\1", title).split()
+    method, path = re.sub(r"\{(\w+)\}", r"\1", title.replace("{vendor}", "cisco")).split()
     access = ROUTES[title][1]
     scopes = {"": not access}
     if access is not None:

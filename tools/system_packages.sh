@@ -22,9 +22,11 @@ venv)
     "$python" -c 'import ensurepip' 2>/dev/null || wanted=$(missing python3-venv)
     ;;
 test)
-    # slapd, ldap-utils, openssl: a real directory for the tests; systemd judges the unit; wrk sends requests;
-    # the rest builds python-ldap
-    wanted=$(missing slapd ldap-utils openssl systemd wrk gcc libc6-dev libldap2-dev libsasl2-dev)
+    # slapd, ldap-utils, openssl: a real directory for the tests; kamailio and its modules, sip-tester: a real
+    # call; chromium and a font: pictures of displays; systemd judges the unit; wrk sends requests; the rest
+    # builds python-ldap
+    wanted=$(missing slapd ldap-utils openssl kamailio kamailio-utils-modules sip-tester chromium \
+        fonts-dejavu-core systemd wrk gcc libc6-dev libldap2-dev libsasl2-dev)
     test -e "$("$python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ||
         wanted="$wanted $(missing python3-dev)"
     ;;

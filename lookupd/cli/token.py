@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from lookupd.cli import output
 from lookupd.cli.main import NOT_FOUND, main, read
 from lookupd.config import DEFAULT_TENANT
-from lookupd.state.tokens import Tokens
+from lookupd.state.tokens import DEVICE, Tokens, device_scope
 
 if TYPE_CHECKING:
     import uuid
@@ -34,6 +35,13 @@ def token() -> None:
 )
 @click.option("--tenant", type=click.UUID, default=DEFAULT_TENANT, help="Whose directories it sees.")
 @click.option("--user", type=click.UUID, help="The user it stands for.")
+@click.option(
+    "--device",
+    "is_device",
+    is_flag=True,
+    help="A secret for a telephone or a PBX, which may stand in a URL and opens nothing else.",
+)
+@click.option("--profile", help="The only profile the device may use.")
 @output.as_json
 @click.pass_context
 def add(  # noqa: PLR0913 - options of a command
@@ -43,14 +51,34 @@ def add(  # noqa: PLR0913 - options of a command
     scopes: tuple[str, ...],
     tenant: uuid.UUID,
     user: uuid.UUID | None,
+    is_device: bool,
+    profile: str | None,
     is_json: bool,
 ) -> None:
     """Make a token. It is shown once and cannot be shown again."""
+    scopes = _scopes(ctx, scopes, profile, is_device=is_device)
     with closing(Tokens(read(ctx).data / "state.db")) as tokens:
         added, secret = tokens.add(
             name, tenant=str(tenant), user=str(user) if user else None, scopes=scopes, now=datetime.now(UTC)
         )
     output.record({"id": added.id, "token": secret}, is_json=is_json)
+
+
+def _scopes(
+    ctx: click.Context, scopes: tuple[str, ...], profile: str | None, *, is_device: bool
+) -> tuple[str, ...]:
+    """The scopes of the token that the options ask for."""
+    if not is_device:
+        if profile is not None:
+            raise click.UsageError("--profile is for --device")
+        if any(scope.partition(".")[0] == DEVICE for scope in scopes):
+            raise click.UsageError(f"the scope {DEVICE!r} is that of --device")
+        return scopes
+    if ctx.get_parameter_source("scopes") is not ParameterSource.DEFAULT:
+        raise click.UsageError(
+            "--scope is not for --device, which reaches what guests may ask and nothing else"
+        )
+    return (device_scope(profile or None),)
 
 
 @token.command("list")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
+from lookupd.dial import dialable_each
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lookupd.config import Column
     from lookupd.loader import Loader
@@ -56,6 +57,12 @@ class Catalog:
     def columns(self, principal: Principal, profile: str) -> tuple[Column, ...]:
         """The columns a profile shows. Raises UnknownProfile."""
         return self._profiles.get(principal.tenant, profile).columns
+
+    def dialling(self, principal: Principal, profile: str) -> Callable[[str, str], tuple[str, ...]]:
+        """What the telephones of a profile dial, by source and text of a cell. Raises UnknownProfile."""
+        seen = self._profiles.get(principal.tenant, profile)
+        rules = {source.name: source.rules for source in seen.sources}
+        return lambda source, text: dialable_each(text, seen.dial, rules.get(source, seen.rules))
 
     def backends(self) -> list[str]:
         """The names of the installed back-ends, sorted."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _SQL = statements("lookupd.state", "tokens.sql")
 #: begins every token, so that one is recognised where it should not be
 PREFIX = "lkp_"
+#: the only scope of a device's secret, which may stand in a URL: it reaches nothing else that is served
+DEVICE = "device"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,16 @@ class Token:
     scopes: tuple[str, ...]
     created_at: datetime
     revoked_at: datetime | None
+
+    @property
+    def is_device(self) -> bool:
+        """Whether it is the secret of a device, and so no token for anything else."""
+        return len(self.scopes) == 1 and self.scopes[0].partition(".")[0] == DEVICE
+
+    @property
+    def profile(self) -> str | None:
+        """The only profile a device may use; None where the one it names counts."""
+        return (self.scopes[0].partition(".")[2] or None) if self.is_device else None
 
 
 class Tokens:
@@ -95,6 +107,11 @@ class Tokens:
             self._connection.close()
             self._connection, self._file = connection, file
         return self._connection
+
+
+def device_scope(profile: str | None) -> str:
+    """The scope of a device that may use one profile only, or any."""
+    return DEVICE if profile is None else f"{DEVICE}.{profile}"
 
 
 def _hash(secret: str) -> bytes:

@@ -84,3 +84,34 @@ def test_names_of_tokens_cannot_break_a_line(site):
     site.run("token", "add", "a\tb\nc\x1b[2J")
     [line] = site.run("token", "list").stdout.splitlines()
     assert line.split("\t")[1] == "a b c [2J"
+
+
+def test_the_secret_of_a_device_has_its_own_scope_and_nothing_else(site):
+    added = site.json("token", "add", "hall", "--device", "--profile", "sales.fr", "--user", USER)
+    token = find(site, added["token"])
+    assert (token.is_device, token.profile, token.user, token.scopes) == (
+        True, "sales.fr", USER, ("device.sales.fr",)
+    )  # fmt: skip
+    token = find(site, site.json("token", "add", "pbx", "--device")["token"])
+    assert (token.is_device, token.profile) == (True, None)
+
+
+def test_an_ordinary_token_is_no_device(site):
+    token = find(site, site.json("token", "add", "pbx")["token"])
+    assert (token.is_device, token.profile) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--device", "--scope", "dird.#"), "--scope is not for --device"),
+        (("--profile", "sales"), "--profile is for --device"),
+        (("--scope", "device"), "is that of --device"),
+        (("--scope", "dird.#", "--scope", "device.sales"), "is that of --device"),
+    ],
+)
+def test_a_device_and_an_ordinary_token_are_not_mixed(options, said, site):
+    result = site.run("token", "add", "x", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+    assert not site.state.exists()

@@ -1,0 +1,132 @@
+"""The FastAGI server: takes connections of Asterisk, as many as it may, and ends with them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
+
+from lookupd.auth import Everybody
+from lookupd.guestway import address_of
+from lookupd.plugins import BaseViewPlugin, ViewArgs
+from lookupd.views.fastagi.conversation import LINE, Conversation, Desk, Over
+from lookupd.views.fastagi.naming import Naming
+from lookupd.views.fastagi.post import Post
+from lookupd.views.fastagi.settings import Settings
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Awaitable
+
+logger = logging.getLogger(__name__)
+
+#: how long calls under way may take to finish when the view ends, in seconds
+DRAIN = 2.0
+#: different complaints that are logged; more of them are of one kind
+COMPLAINTS = 100
+
+
+class FastAgiView(BaseViewPlugin):
+    """Off unless the configuration has a section `views.fastagi`, or says `fastagi: true`."""
+
+    _server: Server | None = None
+
+    @override
+    def load(self, args: ViewArgs, /) -> Awaitable[None] | None:
+        section = args["config"].get("fastagi", False)
+        if section is False:
+            return None
+        settings = Settings.model_validate({} if section is True or section is None else section)
+        self._server = Server(
+            Desk(
+                settings=settings,
+                naming=Naming(settings),
+                principal=Everybody().principal(None, str(settings.tenant) if settings.tenant else None),
+                reverse=args["services"]["reverse"],
+                complain=Complaints().tell,
+            )
+        )
+        return self._server.open()
+
+    @override
+    def unload(self) -> Awaitable[None] | None:
+        return None if self._server is None else self._server.close()
+
+
+class Complaints:
+    """What is wrong is told once, not with each call."""
+
+    def __init__(self) -> None:
+        self._told: set[str] = set()
+
+    def tell(self, text: str) -> None:
+        """Log it, unless that was done."""
+        if text not in self._told and len(self._told) < COMPLAINTS:
+            self._told.add(text)
+            logger.warning("FastAGI: %s", text)
+
+
+class Server:
+    """Conversations with Asterisk, each in a task of its own."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._settings = desk.settings
+        self._post: Post | None = None
+        self._calls: set[asyncio.Task[None]] = set()
+        self._is_full = False
+
+    async def open(self) -> None:
+        """Listen. Raises CannotListen."""
+        self._post = await Post.open(self._settings.listen, self._settings.port, self)
+        logger.info("FastAGI: listening on %s", ", ".join(self._post.addresses))
+
+    async def close(self) -> None:
+        """Take no more calls, and let those under way finish, for a while."""
+        post, self._post = self._post, None
+        if post is not None:
+            post.leave(self)
+        if self._calls:
+            await asyncio.wait(self._calls, timeout=DRAIN)
+        for task in self._calls:
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def take(self, connection: socket.socket, host: str) -> None:
+        """Serve a connection, or close it: then the dialplan goes on without an answer."""
+        if not self._may_ask(host):
+            self._desk.complain(f"{host} may not ask (views.fastagi.subnets in the configuration)")
+            connection.close()
+        elif len(self._calls) >= self._settings.connections:
+            if not self._is_full:
+                logger.warning("FastAGI: %d calls at the same time, more are turned away", len(self._calls))
+            self._is_full = True
+            connection.close()
+        else:
+            self._is_full = False
+            task = asyncio.create_task(self._serve(connection), name=f"fastagi {host}")
+            self._calls.add(task)
+            task.add_done_callback(self._calls.discard)
+
+    def _may_ask(self, host: str) -> bool:
+        address = address_of(host)
+        return address is not None and any(address in network for network in self._settings.subnets)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_connection(sock=connection, limit=LINE)
+        except OSError:  # it is gone again
+            connection.close()
+            return
+        try:
+            await Conversation(reader, writer, self._desk).hold()
+            writer.close()
+        except (Over, TimeoutError, ConnectionError):
+            logger.debug("FastAGI: a call ended before its time")
+        except Exception:
+            logger.exception("FastAGI: a call was not answered")
+        finally:
+            if not writer.is_closing():
+                writer.transport.abort()

@@ -40,6 +40,7 @@ class Http(Section):
 
     listen: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(9489, ge=0, le=65535, description="TCP port; 0 takes a free one")
+    workers: int = Field(1, ge=1, le=64, description="serving processes on the port; one serves most sites")
     cors: bool = Field(
         default=True, description="answer browsers of other origins (CORS), as existing clients expect"
     )

@@ -7,52 +7,61 @@ made anew when that changes, beside the former, which lets go of the sockets and
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
+import sys
 from contextlib import AsyncExitStack, suppress
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from lookupd import checkup, control, listening, log
-from lookupd.errors import ConfigError, LookupdError
+from lookupd import control, listening, log
 from lookupd.front import raise_file_limit
+from lookupd.heap import settle
 from lookupd.index import database
-from lookupd.serving import Serving
+from lookupd.reloadable import Reloadable
+from lookupd.supervisor import Kept, Supervisor
 from lookupd.sync.process import paths
-from lookupd.sync.supervisor import Supervisor
 from lookupd.systemd import Notifier
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from lookupd.config import Config
+    from lookupd.serving import Serving
 
 logger = logging.getLogger(__name__)
 
+#: how long another serving process may take to end, some more than its requests may, and how long it may give
+#: no sign of life, in seconds
+ENDING, STUCK = 8.0, 10.0
+
 
 class Daemon:
-    """One serving process, and the sync process it owns."""
+    """One serving process, and those it owns: the sync process, and more serving ones."""
 
     def __init__(self, config: Config, file: Path) -> None:
         #: the configuration as it was read last
         self._config = config
         self._file = file
-        self._sockets: list[socket.socket] = []
-        self._supervisor: Supervisor | None = None
-        self._serving: Serving | None = None
-        #: former configurations that finish their requests
-        self._ending: set[asyncio.Task[None]] = set()
+        self._served: Reloadable | None = None
+        self._sync: Supervisor | None = None
+        self._workers: list[Supervisor] = []
         #: where it answers, such as "http://127.0.0.1:9489"; empty before it does
         self.url = ""
 
     @property
+    def served(self) -> Reloadable:
+        """What this process itself serves."""
+        if self._served is None:
+            raise RuntimeError("the daemon was not started")
+        return self._served
+
+    @property
     def serving(self) -> Serving:
         """What is made from the configuration that counts."""
-        if self._serving is None:
-            raise RuntimeError("the daemon was not started")
-        return self._serving
+        return self.served.serving
 
     async def run(self, on_ready: Callable[[str], None] = lambda _: None) -> None:
         """Serve until SIGTERM or SIGINT; `on_ready` gets the URL. Raises LookupdError if it cannot start.
@@ -70,7 +79,7 @@ class Daemon:
             await self.start(stack)
             for task in (self._reload_when(reload, notifier), _show_life(notifier)):
                 stack.push_async_callback(_end, asyncio.create_task(task))
-            _settle()
+            settle()
             notifier.ready(f"answering on {self.url}")
             on_ready(self.url)
             await end.wait()
@@ -81,43 +90,39 @@ class Daemon:
         """Start everything; the stack stops it."""
         await asyncio.to_thread(database.prepare, paths(self._config).index)
         if with_sync:
-            self._supervisor = Supervisor(self._file)
-            stack.push_async_callback(self._supervisor.stop)
-            self._supervisor.start()
-        self._sockets = listening.sockets(self._config.http)
-        for one in self._sockets:
+            self._sync = Supervisor(_process("the sync process", "lookupd.sync.process", self._file))
+            stack.push_async_callback(self._sync.stop)
+            self._sync.start()
+        own, *others = listening.shares(self._config.http)
+        for one in dict.fromkeys((*own, *chain.from_iterable(others))):
             stack.callback(one.close)
-        self._serving = await Serving.open(self._config, self._sockets, stack)
+        self._served = await Reloadable.open(self._config, self._file, own, stack)
         stack.push_async_callback(self._close)
+        for place, sockets in enumerate(others, start=2):
+            worker = _process(f"serving process {place}", "lookupd.worker", self._file, sockets)
+            self._workers.append(Supervisor(worker, grace=ENDING, silence=STUCK))
+            self._workers[-1].start()
+            alone = [sock for sock in sockets if sock not in own]
+            standing_in = asyncio.create_task(_stand_in(self._served, self._workers[-1], alone))
+            stack.push_async_callback(_end, standing_in)
         await control.serve(stack, self._config.data, lambda: self.serving.desk.services["status"])
-        self.url = listening.url(self._sockets[0])
+        self.url = listening.url(own[0])
 
     async def reload(self) -> str:
         """Read the configuration again and serve it, without a request lost: what came of that, in words.
 
         A configuration with mistakes changes nothing; each of them is logged.
         """
-        try:
-            config = await asyncio.to_thread(checkup.read, self._file)
-            former = self.serving
-            self._serving = await former.again(config, self._sockets)
-        except ConfigError as error:
-            for mistake in error.mistakes:
-                logger.error("the configuration is not used: %s", mistake)  # noqa: TRY400 - it says all
-            return f"the configuration is not used, {len(error.mistakes)} mistakes are in the log"
-        except LookupdError as error:
-            logger.error("the configuration is not used: %s", error)  # noqa: TRY400 - it says all
-            return "the configuration is not used, the log says why"
-        self._tell_what_waits(config)
-        self._config = config
-        log.configure(config.log.level)
-        if self._supervisor is not None:
-            self._supervisor.reload()
-        ending = asyncio.create_task(former.close(), name="former-configuration")
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        logger.info("the configuration has been read again")
-        return "the configuration has been read again"
+        former = self.served.serving
+        outcome = await self.served.reload()
+        if self.served.serving is not former:
+            config = self.served.serving.config
+            self._tell_what_waits(config)
+            self._config = config
+            log.configure(config.log.level)
+            for supervisor in (*self._workers, *([self._sync] if self._sync else [])):
+                supervisor.reload()
+        return outcome
 
     def _tell_what_waits(self, config: Config) -> None:
         """Say which changes count only after a restart."""
@@ -126,6 +131,7 @@ class Daemon:
             "data": (before.data, config.data),
             "http.listen": (before.http.listen, config.http.listen),
             "http.port": (before.http.port, config.http.port),
+            "http.workers": (before.http.workers, config.http.workers),
         }
         for key, (old, new) in kept.items():
             if old != new:
@@ -144,14 +150,23 @@ class Daemon:
             notifier.ready(f"answering on {self.url}; {outcome}")
 
     async def _close(self) -> None:
-        await self.serving.close()
-        await asyncio.gather(*self._ending)
+        await asyncio.gather(self.served.close(), *(worker.stop() for worker in self._workers))
 
 
-def _settle() -> None:
-    """What was made until now stays: looking through it for garbage, again and again, makes questions wait."""
-    gc.collect()
-    gc.freeze()
+async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[socket.socket]) -> None:
+    """Serve on a worker's sockets while it is not there: who connects is not to wait until it is."""
+    while True:
+        await worker.gone.wait()
+        await served.take(sockets)
+        await worker.ready.wait()
+        served.leave(sockets)
+
+
+def _process(name: str, module: str, file: Path, sockets: Sequence[socket.socket] = ()) -> Kept:
+    """One of our processes; with sockets it is one that serves."""
+    files = tuple(sock.fileno() for sock in sockets)
+    command = (sys.executable, "-m", module, str(file), *map(str, files))
+    return Kept(name=name, command=command, files=files, is_telling=bool(files))
 
 
 async def _show_life(notifier: Notifier) -> None:

@@ -12,7 +12,7 @@ from lookupd.front import Limits
 from lookupd.systemd import handed_sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from lookupd.config import Http
 
@@ -24,9 +24,24 @@ class CannotListen(LookupdError):
     """The address of the configuration cannot be listened on."""
 
 
-def sockets(http: Http) -> list[socket.socket]:
-    """The sockets to serve on. Raises CannotListen."""
-    return handed_sockets() or _made(http, _addresses(http.listen))
+def shares(http: Http) -> list[list[socket.socket]]:
+    """The sockets that each of the serving processes is to serve on. Raises CannotListen.
+
+    Each has its own on the same port, among which the kernel shares out the connections; those that a service
+    manager hands over are for all.
+    """
+    handed = handed_sockets()
+    if handed:
+        return [handed] * http.workers
+    with ExitStack() as stack:
+        made: list[list[socket.socket]] = []
+        for _ in range(http.workers):
+            port = made[0][0].getsockname()[1] if made else http.port
+            made.append(_made(http, port))
+            for one in made[-1]:
+                stack.callback(one.close)
+        stack.pop_all()  # they stay open
+    return made
 
 
 def url(listening: socket.socket) -> str:
@@ -35,14 +50,14 @@ def url(listening: socket.socket) -> str:
     return f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
 
 
-def _made(http: Http, addresses: Iterable[Address]) -> list[socket.socket]:
-    """A socket for each address, all on one port."""
+def _made(http: Http, port: int) -> list[socket.socket]:
+    """A socket for each address, all on one port; 0 takes a free one."""
     with ExitStack() as stack:
         made: list[socket.socket] = []
         try:
-            for address in addresses:
-                port = made[0].getsockname()[1] if made else http.port
-                made.append(stack.enter_context(_listening(address, port)))
+            for address in _addresses(http.listen):
+                port = made[0].getsockname()[1] if made else port
+                made.append(stack.enter_context(_listening(address, port, is_shared=http.workers > 1)))
         except OSError as error:
             raise CannotListen(
                 f"cannot listen on {http.listen} port {http.port}: {_reason(error)} "
@@ -65,8 +80,8 @@ def _addresses(host: str) -> Iterator[Address]:
     yield from dict.fromkeys((family, str(address[0])) for family, _, _, _, address in found)
 
 
-def _listening(address: Address, port: int) -> socket.socket:
+def _listening(address: Address, port: int, *, is_shared: bool) -> socket.socket:
     family, host = address
-    made = socket.create_server((host, port), family=family, backlog=Limits().backlog)
+    made = socket.create_server((host, port), family=family, backlog=Limits().backlog, reuse_port=is_shared)
     made.settimeout(0)
     return made

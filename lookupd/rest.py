@@ -94,9 +94,9 @@ class RestApi:
 
         It may have `access`, the words needed by each method where they do not follow from the path;
         `is_public`, for no authentication; and `is_legacy`, for the older of the two styles of errors. With
-        `at_once(principal, name, **variables)` it offers, for a GET with one parameter of this name, a function
-        from the parameter's value to a reply that needs no waiting, as body and headers. Either is None where
-        only `get` will do (see `lookupd.lane`).
+        `at_once(principal, name, **variables)` it offers, for a GET with one parameter of this name, a
+        function from the parameter's value to a reply that needs no waiting, as body and headers. Either is
+        None where only `get` will do (see `lookupd.lane`).
         """
         resource = resource_class()
         methods = {method: method for method in _VERBS if hasattr(resource, method)}

@@ -81,6 +81,14 @@ class Serving:
         serving._stack = stack.pop_all()
         return serving
 
+    async def take(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on these sockets too."""
+        await self._front.take(sockets)
+
+    def leave(self, sockets: Sequence[socket.socket]) -> None:
+        """Take no more connections from these."""
+        self._front.leave(sockets)
+
     async def close(self) -> None:
         """Take no further requests, let those under way finish, and close what nobody has taken over."""
         await self._stack.aclose()

@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import ExitStack, closing
+from itertools import chain
 
 import pytest
 
@@ -15,27 +16,40 @@ def made():
     with ExitStack() as stack:
 
         def make(**http):
-            sockets = listening.sockets(Http(**{"port": 0, **http}))
-            for one in sockets:
+            shares = listening.shares(Http(**{"port": 0, **http}))
+            for one in chain.from_iterable(shares):
                 stack.enter_context(closing(one))
-            return sockets
+            return shares
 
         yield make
 
 
 def test_a_free_port_is_taken(made):
-    [one] = made()
+    [[one]] = made()
     host, port = one.getsockname()
     assert (host, listening.url(one)) == ("127.0.0.1", f"http://127.0.0.1:{port}")
     socket.create_connection((host, port)).close()
 
 
-def test_every_address_of_a_name_is_listened_on_at_one_port():
+def test_every_address_of_a_name_is_listened_on_at_one_port(made, monkeypatch):
     addresses = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "127.0.0.2")]
-    one, two = listening._made(Http(port=0), addresses)
-    with one, two:
-        assert [one.getsockname()[0], two.getsockname()[0]] == ["127.0.0.1", "127.0.0.2"]
-        assert one.getsockname()[1] == two.getsockname()[1]
+    monkeypatch.setattr(listening, "_addresses", lambda _: iter(addresses))
+    [[one, two]] = made()
+    assert [one.getsockname()[0], two.getsockname()[0]] == ["127.0.0.1", "127.0.0.2"]
+    assert one.getsockname()[1] == two.getsockname()[1]
+
+
+def test_each_process_has_a_socket_of_its_own_on_one_port(made):
+    shares = made(workers=3)
+    assert [len(sockets) for sockets in shares] == [1, 1, 1]
+    assert len({sock.getsockname() for [sock] in shares}) == 1
+    assert len({sock.fileno() for [sock] in shares}) == 3
+
+
+def test_what_a_service_manager_hands_over_is_for_all(made, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as handed:
+        monkeypatch.setattr(listening, "handed_sockets", lambda: [handed])
+        assert made(workers=2) == [[handed], [handed]]
 
 
 def test_a_name_has_each_of_its_addresses_once():
@@ -50,6 +64,6 @@ def test_an_address_that_is_not_ours_is_told(made):
 
 
 def test_a_port_that_is_taken_is_told_and_nothing_stays_open(made):
-    [taken] = made()
+    [[taken]] = made()
     with pytest.raises(CannotListen, match="in use"):
         made(port=taken.getsockname()[1])

@@ -71,7 +71,7 @@ async def test_a_source_that_has_changed_is_made_anew_and_the_former_one_closed(
         await running.reload()
         [staff] = running.serving.desk.sources
         assert staff is not former
-        await asyncio.gather(*running._ending)
+        await asyncio.gather(*running.served._ending)
         assert (former.state, former.is_replaced) == ("closed", True)
 
 
@@ -81,7 +81,7 @@ async def test_an_unchanged_source_outlives_two_changes_and_ends_with_the_daemon
         for level in ("warning", "error"):
             change(config, {"name": "staff"}, log={"level": level})
             await running.reload()
-        await asyncio.gather(*running._ending)
+        await asyncio.gather(*running.served._ending)
         await asyncio.gather(*running.serving.desk.sources.opening)
         assert staff.state == "loaded"
     assert staff.state == "closed"
@@ -114,9 +114,10 @@ async def test_a_state_that_cannot_be_used_changes_nothing(config, caplog):
 
 async def test_what_takes_a_restart_is_told(config, caplog):
     async with daemon(config) as running:
-        change(config, {"name": "staff"}, http={"port": 1}, data="elsewhere")
+        change(config, {"name": "staff"}, http={"port": 1, "workers": 2}, data="elsewhere")
         await running.reload()
         assert "http.port stays 0 until lookupd is started again" in caplog.text
+        assert "http.workers stays 1 until" in caplog.text
         assert "data stays" in caplog.text
 
 

@@ -42,37 +42,52 @@ class Front:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_LAST_WAIT)
         self._queue = Queue(limits, clock)
         self._watch = Watch(limits, self.load, clock, at_once)
-        self._servers: list[asyncio.Server] = []
+        self._server: web.Server | None = None
+        self._servers: dict[socket.socket, asyncio.Server] = {}
         self._next_sweep: asyncio.TimerHandle | None = None
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         """Start the application, and serve on these listening sockets, which stay those of the caller."""
         await self._runner.setup()
-        server = cast("web.Server", self._runner.server)  # setup has made it
-        server.request_handler = Admission(server.request_handler, self._limits, self.load, self._queue)
+        self._server = cast("web.Server", self._runner.server)  # setup has made it
+        self._server.request_handler = Admission(
+            self._server.request_handler, self._limits, self.load, self._queue
+        )
+        self._sweep()
+        try:
+            await self.take(sockets)
+        except BaseException:
+            await self.drain(0)
+            raise
+
+    async def take(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on these sockets too."""
+        server = self._server
+        if server is None or self.load.is_draining:
+            return
         loop = asyncio.get_running_loop()
 
         def connection() -> Connection:
             return Connection(server, self._watch, self._queue, loop)
 
-        self._sweep()
-        try:
-            for sock in sockets:
-                own = sock.dup()
-                try:
-                    serving = await loop.create_server(connection, sock=own, backlog=self._limits.backlog)
-                except BaseException:
-                    own.close()
-                    raise
-                self._servers.append(serving)
-        except BaseException:
-            await self.drain(0)
-            raise
+        for sock in sockets:
+            own = sock.dup()
+            try:
+                serving = await loop.create_server(connection, sock=own, backlog=self._limits.backlog)
+            except BaseException:
+                own.close()
+                raise
+            self._servers[sock] = serving
+
+    def leave(self, sockets: Sequence[socket.socket]) -> None:
+        """Take no more connections from these; those that are open go on."""
+        for sock in sockets:
+            if sock in self._servers:
+                self._servers.pop(sock).close()
 
     def stop(self) -> None:
         """Take no more connections, and let each answer on an open one be its last."""
-        while self._servers:
-            self._servers.pop().close()
+        self.leave([*self._servers])
         self.load.is_draining = True
         self._watch.last_answers()
 

@@ -35,8 +35,8 @@ STEPS = 10_000
 #: what every reading connection is set to. Nothing is mapped into memory: who reads a page of a file that was
 #: cut off under a mapping is killed (SIGBUS); without one a question takes a microsecond longer
 READING = ("PRAGMA query_only = ON", "PRAGMA mmap_size = 0")
-#: holds the upper pages of both trees that a number leads through, of some ten million contacts: then only the
-#: last page of each is read from the file
+#: holds the upper pages of both trees that a number leads through, of some ten million contacts: then only
+#: the last page of each is read from the file
 CACHE = "PRAGMA cache_size = -16384"
 
 

@@ -10,12 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
-import signal
 import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
-from enum import Enum, auto
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +25,7 @@ from lookupd.sql import statements
 from lookupd.sync.keeper import Keeper
 from lookupd.sync.run import Paths
 from lookupd.sync.schedule import Schedule
+from lookupd.wish import Wish, Wishes
 
 if TYPE_CHECKING:
     from lookupd.config import Config
@@ -48,7 +46,7 @@ def paths(config: Config) -> Paths:
 async def serve(config: Config, file: Path) -> None:
     """Sync until told to end, and as the configuration in `file` says whenever told to read it again."""
     where = paths(config)
-    wishes = _Wishes()
+    wishes = Wishes()
     sources = Sources(config, Loader())
     schedule = Schedule(sources, where)
 
@@ -61,9 +59,9 @@ async def serve(config: Config, file: Path) -> None:
 
     keeper = Keeper(where.index, begin=begin, refill=schedule.refill)
     # Without a keeper nothing would be pulled: the process ends then, and is started again.
-    keeper.start().add_done_callback(lambda _: wishes.put(_Wish.END))
+    keeper.start().add_done_callback(lambda _: wishes.put(Wish.END))
     try:
-        while await wishes.next() is not _Wish.END:
+        while await wishes.next() is not Wish.END:
             sources = await _reloaded(file, sources, schedule)
     finally:
         try:
@@ -101,46 +99,6 @@ def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
                     connection.execute(_SQL[statement], {"source_id": id_})
     finally:
         connection.close()
-
-
-class _Wish(Enum):
-    """What is wanted of the process."""
-
-    RELOAD = auto()
-    END = auto()
-
-
-class _Wishes:
-    """What the daemon and the one who runs it want: by signals, and by standard input."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._queue: asyncio.Queue[_Wish] = asyncio.Queue()
-        for number, wish in (
-            (signal.SIGTERM, _Wish.END),
-            (signal.SIGINT, _Wish.END),
-            (signal.SIGHUP, _Wish.RELOAD),
-        ):
-            self._loop.add_signal_handler(number, self.put, wish)
-        self._loop.add_reader(sys.stdin.fileno(), self._read)
-
-    def put(self, wish: _Wish) -> None:
-        """Something is wanted."""
-        self._queue.put_nowait(wish)
-
-    async def next(self) -> _Wish:
-        """The next one; many at once are one."""
-        wishes = {await self._queue.get()}
-        while not self._queue.empty():
-            wishes.add(self._queue.get_nowait())
-        return _Wish.END if _Wish.END in wishes else _Wish.RELOAD
-
-    def _read(self) -> None:
-        if os.read(sys.stdin.fileno(), 4096):
-            self.put(_Wish.RELOAD)
-        else:
-            self._loop.remove_reader(sys.stdin.fileno())
-            self.put(_Wish.END)
 
 
 def main() -> int:

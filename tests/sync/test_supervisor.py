@@ -1,4 +1,4 @@
-"""The sync process is kept alive, and ends with the one who keeps it."""
+"""A process is kept alive, and ends with the one who keeps it."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lookupd.sync.supervisor import Supervisor
+from lookupd.supervisor import Kept, Supervisor
 from tests.fakes import ADA, BOB
 from tests.process import write_config, write_csv
 from tests.sync.ground import until
@@ -27,11 +27,17 @@ def _everything_is_logged(caplog):
     caplog.set_level(logging.DEBUG, "lookupd")
 
 
+def sync(config, *command, is_telling=False):
+    own = (sys.executable, "-m", "lookupd.sync.process", str(config))
+    return Kept(name="the sync process", command=command or own, is_telling=is_telling)
+
+
 @asynccontextmanager
-async def supervised(config, *command, pause=0.01, grace=20.0):
+async def supervised(config, *command, is_telling=False, pause=0.01, grace=20.0, silence=60.0):
     """A supervisor of the sync process, or of another command."""
-    supervisor = Supervisor(config, pause=pause, grace=grace)
-    supervisor._command = command or supervisor._command
+    supervisor = Supervisor(
+        sync(config, *command, is_telling=is_telling), pause=pause, grace=grace, silence=silence
+    )
     supervisor.start()
     try:
         yield supervisor
@@ -75,14 +81,14 @@ async def test_a_process_that_was_told_to_end_is_no_error(caplog, config):
 async def test_it_waits_longer_each_time(caplog, config):
     async with supervised(config, *python("raise SystemExit(3)"), pause=0.001):
         await until(lambda: len(said(caplog, "ended with code 3")) >= 4)
-    pauses = [record.args[1] for record in caplog.records if record.levelno == logging.ERROR]
+    pauses = [record.args[2] for record in caplog.records if record.levelno == logging.ERROR]
     assert pauses[:4] == [0.001, 0.002, 0.004, 0.008]
 
 
 async def test_a_process_that_cannot_be_started_is_tried_again(caplog, config):
     async with supervised(config, "/nonexistent/python") as supervisor:
         await until(lambda: len(said(caplog, "the sync process cannot be started: ")) >= 2)
-        supervisor._command = python("raise SystemExit(5)")
+        supervisor._kept = sync(config, *python("raise SystemExit(5)"))
         await until(lambda: said(caplog, "ended with code 5"))
 
 
@@ -97,7 +103,7 @@ async def test_a_process_that_does_not_end_is_killed(caplog, config):
 
 
 async def test_what_was_never_started_is_stopped_without_ado(config):
-    await Supervisor(config).stop()
+    await Supervisor(sync(config)).stop()
 
 
 @pytest.mark.parametrize("steps", range(4))
@@ -117,3 +123,17 @@ def children():
 async def test_it_may_be_stopped_while_it_waits(config, caplog):
     async with supervised(config, *python("raise SystemExit(1)"), pause=1000):
         await until(lambda: said(caplog, "started again in 1000 s"))
+
+
+async def test_one_that_tells_is_ready_when_it_says_so(config):
+    async with supervised(config, *python("print(flush=True); input()"), is_telling=True) as supervisor:
+        await supervisor.ready.wait()
+
+
+async def test_one_that_falls_silent_is_killed_and_started_again(config, caplog):
+    stuck = "import time; print(flush=True); time.sleep(1000)"
+    async with supervised(config, *python(stuck), is_telling=True, silence=0.5) as supervisor:
+        await supervisor.ready.wait()
+        first = supervisor._process.pid
+        await until(lambda: supervisor._process.pid != first)
+    assert logging.ERROR in said(caplog, "gave no sign of life for 0 s: killed")

@@ -1,0 +1,77 @@
+"""What a process serves: one configuration, and the former ones until their requests are finished."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Self
+
+from lookupd import checkup
+from lookupd.errors import ConfigError, LookupdError
+from lookupd.serving import Serving
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+    from contextlib import AsyncExitStack
+    from pathlib import Path
+
+    from lookupd.config import Config
+
+logger = logging.getLogger(__name__)
+
+
+class Reloadable:
+    """Serves on some sockets, as the configuration in a file says."""
+
+    def __init__(self, serving: Serving, file: Path, sockets: Sequence[socket.socket]) -> None:
+        #: what is made from the configuration that counts
+        self.serving = serving
+        self._file = file
+        self._sockets = [*sockets]
+        #: former configurations that finish their requests
+        self._ending: set[asyncio.Task[None]] = set()
+
+    @classmethod
+    async def open(
+        cls, config: Config, file: Path, sockets: Sequence[socket.socket], stack: AsyncExitStack
+    ) -> Self:
+        """Serve a configuration that was read from `file`; the stack closes the records, `close` the rest."""
+        return cls(await Serving.open(config, sockets, stack), file, sockets)
+
+    async def reload(self) -> str:
+        """Read the configuration again and serve it, without a request lost: what came of that, in words.
+
+        A configuration with mistakes changes nothing; each of them is logged.
+        """
+        try:
+            config = await asyncio.to_thread(checkup.read, self._file)
+            former = self.serving
+            self.serving = await former.again(config, self._sockets)
+        except ConfigError as error:
+            for mistake in error.mistakes:
+                logger.error("the configuration is not used: %s", mistake)  # noqa: TRY400 - it says all
+            return f"the configuration is not used, {len(error.mistakes)} mistakes are in the log"
+        except LookupdError as error:
+            logger.error("the configuration is not used: %s", error)  # noqa: TRY400 - it says all
+            return "the configuration is not used, the log says why"
+        ending = asyncio.create_task(former.close(), name="former-configuration")
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
+        logger.info("the configuration has been read again")
+        return "the configuration has been read again"
+
+    async def take(self, sockets: Sequence[socket.socket]) -> None:
+        """Serve on these sockets too, until `leave`."""
+        self._sockets += sockets
+        await self.serving.take(sockets)
+
+    def leave(self, sockets: Sequence[socket.socket]) -> None:
+        """Take no more connections from these."""
+        self._sockets = [sock for sock in self._sockets if sock not in sockets]
+        self.serving.leave(sockets)
+
+    async def close(self) -> None:
+        """Take no further requests, and let those under way finish."""
+        await self.serving.close()
+        await asyncio.gather(*self._ending)

@@ -1,0 +1,81 @@
+"""A serving process beside the daemon's own, on a part of the same port.
+
+Started by the daemon as `python -m lookupd.worker CONFIG DESCRIPTOR...`, with listening sockets that it
+inherits. It tells the daemon on its standard output that it is ready, and then again and again that its loop
+still turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvloop
+
+from lookupd import configfile, log
+from lookupd.errors import LookupdError
+from lookupd.front import raise_file_limit
+from lookupd.heap import settle
+from lookupd.reloadable import Reloadable
+from lookupd.wish import Wish, Wishes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lookupd.config import Config
+
+logger = logging.getLogger(__name__)
+
+#: seconds between two signs of life
+PULSE = 1.0
+
+
+async def serve(config: Config, file: Path, sockets: Sequence[socket.socket]) -> None:
+    """Serve until told to end, and as the configuration in `file` says whenever told to read it again."""
+    wishes = Wishes()
+    raise_file_limit()
+    async with AsyncExitStack() as stack:
+        served = await Reloadable.open(config, file, sockets, stack)
+        stack.push_async_callback(served.close)
+        settle()
+        pulse = asyncio.create_task(_tell(wishes), name="pulse")
+        stack.callback(pulse.cancel)
+        while await wishes.next() is not Wish.END:
+            await served.reload()
+            log.configure(served.serving.config.log.level)
+
+
+async def _tell(wishes: Wishes) -> None:
+    """Say that all is well; who is told by nobody any more ends."""
+    try:
+        while True:
+            sys.stdout.write("well\n")
+            sys.stdout.flush()
+            await asyncio.sleep(PULSE)
+    except OSError:
+        wishes.put(Wish.END)
+
+
+def main() -> int:
+    """Run as a process; returns its exit code."""
+    try:
+        file = Path(sys.argv[1])
+        sockets = [socket.socket(fileno=int(number)) for number in sys.argv[2:]]
+        for one in sockets:
+            one.settimeout(0)
+        config = configfile.read(file)
+        log.configure(config.log.level)
+        uvloop.run(serve(config, file, sockets))
+    except LookupdError as error:
+        logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

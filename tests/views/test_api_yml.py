@@ -12,7 +12,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 GUARDED = [case for case in OPERATIONS if case[2].get("security") != []]
 #: a request that succeeds, where one must be made up
-QUERIES = {"lookup": "term=a&limit=2&explain=1", "reverse": "exten=0199001234&explain=1"}
+QUERIES = {
+    "lookup": "term=a&limit=2&explain=1",
+    "reverse": "exten=0199001234&explain=1",
+    **dict.fromkeys(["phoneMenu", "phoneInput", "phoneLookup"], "xivo_user_uuid=u&term=a"),
+}
 BODIES = {"reverseMany": json.dumps({"extens": ["0199001234", "x"]}).encode()}
 
 
@@ -21,8 +25,8 @@ def access_of(operation):
 
 
 def request_of(path, operation):
-    query = QUERIES.get(operation["operationId"].removesuffix("AsUser"), "")
-    return f"/0.1{path.format(profile='default', user_uuid='8a2c')}?{query}"
+    query = QUERIES.get(operation["operationId"].removesuffix("AsUser").removesuffix("ByVendor"), "")
+    return f"/0.1{path.format(profile='default', user_uuid='8a2c', vendor='cisco')}?{query}"
 
 
 # --- the document and the daemon

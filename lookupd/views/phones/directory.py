@@ -110,7 +110,7 @@ class Directory:
         vendor, most = asked.vendor, self._guests.settings.page
         term, number = query.term(vendor.term(asked.query) or ""), vendor.number(asked.query)
         is_copy = vendor.is_book and not term and number is None
-        guest = self._admitted(asked, most=REACH if is_copy else most)
+        guest = self._admitted(asked, most=1 if number is not None else REACH if is_copy else most)
         told = 0
         try:
             if number is not None:

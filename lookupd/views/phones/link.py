@@ -49,8 +49,9 @@ class Links:
         return f"{self.bare(entry)}?{text}" if text else self.bare(entry)
 
     def with_user_in_path(self) -> Links:
-        """The same without a parameter for the user: for phones that do not understand an escaped `&`."""
-        if USER not in self.kept:
+        """The same with one parameter less, where there is such a path, and a user."""
+        if USER not in self.kept or self.form == OF_DEVICE:
             return self
         words = {**self.words, "user_uuid": self.kept[USER]}
-        return Links(base=self.base, form=WAZO_USER, words=words)
+        kept = {name: value for name, value in self.kept.items() if name != USER}
+        return Links(base=self.base, form=WAZO_USER, words=words, kept=kept)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
-from lookupd.views.phones.document import clean
+from lookupd.views.phones.document import clean, clip
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _AGAIN: Final = re.compile(r"\?(?=[A-Za-z_]\w*=)")
 #: in a phone's configuration it stands for what is typed; some phones send it as it is
 _PLACEHOLDERS: Final = frozenset({"#search", "__t__"})
+#: characters of a term
+_LONGEST: Final = 64
 _WHOLE: Final = re.compile(r"\s*([+-]?)([0-9]{1,30})\s*")
 #: no list is longer
 _FAR: Final = 10**9
@@ -42,9 +44,12 @@ def _decoded(text: str) -> str:
 
 
 def term(text: str) -> str:
-    """What is to be searched for: stars mean anything, and so does a placeholder that was not replaced."""
+    """What is to be searched for: stars mean anything, and so do placeholders that were not replaced.
+
+    Of more than anybody types on a telephone, the beginning is taken: links repeat it, and pages are short.
+    """
     text = clean(text)
-    return "" if text.casefold() in _PLACEHOLDERS else clean(text.replace("*", " "))
+    return "" if text.casefold() in _PLACEHOLDERS else clip(clean(text.replace("*", " ")), _LONGEST)
 
 
 def whole(query: Mapping[str, str], name: str) -> int | None:

@@ -77,12 +77,17 @@ def in_order_of_names(entries: Iterable[Entry]) -> list[Entry]:
 
 def rows(entries: Iterable[Entry], *, per_row: int, longest: int) -> list[Row]:
     """The lines for contacts, with so many numbers in each; longer numbers are left out, not cut."""
-    dialled = ((entry, tuple(n for n in entry.numbers if len(n.digits) <= longest)) for entry in entries)
-    return [
-        Row(entry, numbers[at : at + per_row], is_further=at > 0)
-        for entry, numbers in dialled
-        for at in range(0, len(numbers), per_row)
-    ]
+    made = []
+    for entry in entries:
+        numbers = entry.numbers
+        if any(len(number.digits) > longest for number in numbers):
+            numbers = tuple(number for number in numbers if len(number.digits) <= longest)
+        if len(numbers) <= per_row:  # nearly all; no copies, as there may be many
+            made += [Row(entry, numbers)] if numbers else []
+            continue
+        starts = range(0, len(numbers), per_row)
+        made += [Row(entry, numbers[at : at + per_row], is_further=at > 0) for at in starts]
+    return made
 
 
 def parts(name: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from lookupd.views.phones import query
-from lookupd.views.phones.document import clip, xml
+from lookupd.views.phones.document import Book, clip, xml
 from lookupd.views.phones.label import label
 from lookupd.views.phones.page import Page, Window
 
@@ -68,8 +68,8 @@ class Sheet:
 
 #: how a phone shows the start, the form to type in, a page of rows, and a message
 DrawStart: TypeAlias = "Callable[[Sheet], Element]"
-DrawPage: TypeAlias = "Callable[[Sheet, Page], Element]"
-DrawMessage: TypeAlias = "Callable[[Sheet, str], Element]"
+DrawPage: TypeAlias = "Callable[[Sheet, Page], Element | Book]"
+DrawMessage: TypeAlias = "Callable[[Sheet, str], Element | Book]"
 
 
 def window(limits: Limits, sent: Mapping[str, str], _total: int) -> Window:
@@ -102,7 +102,7 @@ class Vendor:
     #: names of a file with everybody, which the phone adds to the URL
     files: tuple[str, ...] = ()
     content_type: str = XML
-    write: Callable[[Element], bytes] = xml
+    write: Callable[[Element | Book], bytes] = xml
     #: how it says what it wants
     term: Callable[[Mapping[str, str]], str | None] = typed
     number: Callable[[Mapping[str, str]], str | None] = nothing

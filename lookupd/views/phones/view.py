@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _ENTRIES: Final = ("menu", "input", "lookup")
 #: parameters that stand in every link
 _KEPT: Final[tuple[str, ...]] = (link.USER, "limit", "language")
+#: so long is nothing that makes sense in them
+_LONGEST: Final = 512
 #: the ways on which the user and the term must be named
 _STRICT: Final = frozenset({link.WAZO, link.VENDOR_FIRST})
 
@@ -78,7 +80,7 @@ class PhonesView(BaseViewPlugin):
         missing = _missing(vendor, entry, sent) if form in _STRICT else []
         if missing:
             raise Refused(400, _invalid({name: f"{name} is missing" for name in missing}))
-        kept = {name: sent[name] for name in _KEPT if name in sent}
+        kept = {name: sent[name][:_LONGEST] for name in _KEPT if name in sent}
         return Asked(
             request=request,
             vendor=vendor,

@@ -34,6 +34,12 @@ def test_what_stands_in_a_link_comes_back_from_it(user, term):
 
 
 def test_a_user_can_stand_in_the_path_instead():
-    moved = links(link.WAZO, xivo_user_uuid="u/1", limit="5").with_user_in_path()
-    assert moved.bare("lookup") == "https://h/dir/0.1/directories/lookup/a%20b%2F%C3%BC%25/cisco/u%2F1"
-    assert links(link.PLAIN).with_user_in_path() == links(link.PLAIN)
+    path = "https://h/dir/0.1/directories/lookup/a%20b%2F%C3%BC%25/cisco/u%2F1"
+    for form in (link.WAZO, link.VENDOR_FIRST, link.PLAIN):
+        moved = links(form, xivo_user_uuid="u/1", limit="5").with_user_in_path()
+        assert moved.to("lookup", term="a") == f"{path}?limit=5&term=a"
+
+
+def test_a_user_stays_where_there_is_no_such_path_and_no_secret_is_lost():
+    for same in (links(link.PLAIN, limit="5"), links(link.OF_DEVICE, xivo_user_uuid="u")):
+        assert same.with_user_in_path() == same

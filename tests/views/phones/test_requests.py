@@ -1,6 +1,7 @@
 """Requests as phones send them, right and wrong: by which path, with what, and what comes back."""
 
 import json
+from urllib.parse import quote
 
 import pytest
 import pytest_asyncio
@@ -125,10 +126,41 @@ async def test_an_unknown_profile_is_told_as_by_wazo(phones, entry):
     assert json.loads(reply.body)["status_code"] == 404
 
 
-async def test_a_term_that_no_name_is_is_refused_like_any_other_question(new_phones):
-    site = await new_phones([person("Ada", "1000")])
-    reply = await site.ask(f"/phones/cisco/default/lookup?term={'a' * 2000}")
-    assert reply.status == 400
+async def test_of_a_term_that_is_longer_than_any_name_the_beginning_is_searched_for(new_phones):
+    site = await new_phones([person("A" * 70, "1000")])
+    assert cisco(await site.ask(f"/phones/cisco/default/lookup?term={'a' * 2000}")).rows == [
+        ("A" * 64, "1000")
+    ]
+
+
+@pytest.mark.parametrize("word", ["aastra", "yealink-browser", "ascom"])
+async def test_a_document_keeps_to_its_bytes_whatever_is_in_names_and_links(word):
+    people = contacts([person("\U0001f600" * 100, str(1000 + at), "2000") for at in range(40)])
+    services = {"lookup": Contacts(people), "catalog": Columns(), "reverse": None}
+    user, term = quote("\u00e9" * 500), quote("\U0001f600" * 100)
+    async with serving(services) as phones:
+        url = (
+            f"/phones/{word}/default/lookup?xivo_user_uuid={user}&sn={term}&term={term}&language={'x' * 600}"
+        )
+        page = CHECKERS[word]((await phones.ask(url + "&offset=8")).body)
+        assert page.numbers
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/phones/cisco/%FF/lookup",
+        "/phones/%FF/default/lookup",
+        "/phones/cisco/default/%FF",
+        "/p/%FF/phones/cisco/default/lookup",
+        "/0.1/directories/lookup/default/cisco/%FF",
+        "/0.1/directories/lookup/default/cisco?xivo_user_uuid=%FF&term=%FF%00&limit=%FF",
+        "/phones/cisco/default/lookup?term=%F0%9F&offset=%2B1",
+        "/phones/cisco/default/lookup?%FF=%FF&=&&==",
+    ],
+)
+async def test_bytes_that_are_no_text_are_no_trouble(phones, path):
+    assert (await phones.ask(path)).status in {200, 400, 404}
 
 
 async def test_head_and_post_say_what_get_says(phones):

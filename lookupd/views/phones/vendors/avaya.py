@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lookupd.views.phones.document import node
+from lookupd.views.phones.document import Book, node
 from lookupd.views.phones.rows import parts
 from lookupd.views.phones.vendor import Limits, Sheet, Vendor
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from lookupd.views.phones.rows import Row
 
 
-def _page(sheet: Sheet, page: Page) -> Element:
-    rows = [_entry(sheet, row) for row in page.rows]
-    return node("IPPhoneDirectory", *(rows or [_named(sheet.texts("No entries"), "")]))
+def _page(sheet: Sheet, page: Page) -> Book:
+    rows = (_entry(sheet, row) for row in page.rows)
+    return Book("IPPhoneDirectory", rows if page.rows else [_named(sheet.texts("No entries"), "")])
 
 
 def _entry(sheet: Sheet, row: Row) -> Element:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lookupd.views.phones.document import node
+from lookupd.views.phones.document import Book, node
 from lookupd.views.phones.rows import slots
 from lookupd.views.phones.vendor import Limits, Sheet, Vendor
 
@@ -49,9 +49,9 @@ def _item(prompt: str, uri: str) -> Element:
     return node("MenuItem", node("Prompt", prompt), node("URI", uri))
 
 
-def _book(sheet: Sheet, page: Page) -> Element:
-    rows = [_book_entry(sheet, row) for row in page.rows]
-    return node("PhoneBook", *(rows or [_written(sheet.texts("No entries"), "", "", "")]))
+def _book(sheet: Sheet, page: Page) -> Book:
+    rows = (_book_entry(sheet, row) for row in page.rows)
+    return Book("PhoneBook", rows if page.rows else [_written(sheet.texts("No entries"), "", "", "")])
 
 
 def _book_entry(sheet: Sheet, row: Row) -> Element:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lookupd.views.phones.document import node
+from lookupd.views.phones.document import Book, node
 from lookupd.views.phones.label import Kind
 from lookupd.views.phones.rows import parts
 from lookupd.views.phones.vendor import Limits, Sheet, Vendor
@@ -21,11 +21,9 @@ _TYPES: Final = {Kind.MOBILE: "Cell", Kind.HOME: "Home", Kind.FAX: "Fax", Kind.O
 def _vendor(account: str) -> Vendor:
     """A phone whose first line has this number."""
 
-    def page(sheet: Sheet, page: Page) -> Element:
-        return node(
-            "AddressBook",
-            *(contact(sheet, row, page.offset + at) for at, row in enumerate(page.rows, start=1)),
-        )
+    def page(sheet: Sheet, page: Page) -> Book:
+        contacts = (contact(sheet, row, page.offset + at) for at, row in enumerate(page.rows, start=1))
+        return Book("AddressBook", contacts)
 
     def contact(sheet: Sheet, row: Row, place: int) -> Element:
         first, last = parts(sheet.name(row))

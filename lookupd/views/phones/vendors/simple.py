@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
-from lookupd.views.phones.document import node
+from lookupd.views.phones.document import Book, node
 from lookupd.views.phones.vendor import Limits, Sheet, Vendor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from xml.etree.ElementTree import Element
 
     from lookupd.views.phones.page import Page
 
 
 def _vendor(root: str, limits: Limits, *, is_titled: bool = False) -> Vendor:
-    def page(sheet: Sheet, page: Page) -> Element:
-        rows = [entry(sheet.name(row), *(number.digits for number in row.numbers)) for row in page.rows]
-        return drawn(sheet, *(rows or [entry(sheet.texts("No entries"), "")]))
+    def page(sheet: Sheet, page: Page) -> Book:
+        rows = (entry(sheet.name(row), *(number.digits for number in row.numbers)) for row in page.rows)
+        return drawn(sheet, rows if page.rows else [entry(sheet.texts("No entries"), "")])
 
-    def message(sheet: Sheet, text: str) -> Element:
-        return drawn(sheet, entry(text, ""))
+    def message(sheet: Sheet, text: str) -> Book:
+        return drawn(sheet, [entry(text, "")])
 
     def entry(name: str, *numbers: str) -> Element:
         return node("DirectoryEntry", node("Name", name), *(node("Telephone", number) for number in numbers))
 
-    def drawn(sheet: Sheet, *rows: Element) -> Element:
+    def drawn(sheet: Sheet, rows: Iterable[Element]) -> Book:
         title = [node("Title", sheet.texts("Directory")), node("Prompt", sheet.texts("Select"))]
-        return node(root, *(title if is_titled else []), *rows)
+        return Book(root, chain(title if is_titled else [], rows))
 
     return Vendor(limits=limits, page=page, message=message, is_book=True)
 

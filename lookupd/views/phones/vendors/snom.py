@@ -19,8 +19,8 @@ _TYPED: Final = "__T__"
 
 
 def _input(sheet: Sheet) -> Element:
-    # With one parameter only: old firmware does not read `&amp;` in this one place.
-    url = f"{sheet.links.with_user_in_path().bare('lookup')}?term={_TYPED}"
+    # If possible with one parameter only: old firmware does not read `&amp;` in this one place.
+    url = sheet.links.with_user_in_path().to("lookup", term=_TYPED)
     item = node(
         "InputItem",
         node("DisplayName", sheet.texts("Name or number")),

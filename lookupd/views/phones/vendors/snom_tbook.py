@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from lookupd.views.phones.document import node
+from lookupd.views.phones.document import Book, node
 from lookupd.views.phones.label import Kind
 from lookupd.views.phones.rows import parts
 from lookupd.views.phones.vendor import Limits, Sheet, Vendor
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _TYPES: Final = {Kind.MOBILE: "mobile", Kind.HOME: "home"}
 
 
-def _page(sheet: Sheet, page: Page) -> Element:
+def _page(sheet: Sheet, page: Page) -> Book:
     contacts = (_contact(sheet, row) for row in page.rows)
-    return node("tbook", *contacts, e="2", version="2.0", complete="true")
+    return Book("tbook", contacts, {"e": "2", "version": "2.0", "complete": "true"})
 
 
 def _contact(sheet: Sheet, row: Row) -> Element:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lookupd.views.phones.document import node
+from lookupd.views.phones.document import Book, node
 from lookupd.views.phones.vendor import Limits, Sheet, Vendor
 
 if TYPE_CHECKING:
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from lookupd.views.phones.rows import Row
 
 
-def _page(sheet: Sheet, page: Page) -> Element:
-    entries = [_entry(sheet, row) for row in page.rows]
-    return node("YealinkIPPhoneDirectory", *(entries or [_dummy(sheet.texts("No entries"))]))
+def _page(sheet: Sheet, page: Page) -> Book:
+    entries = (_entry(sheet, row) for row in page.rows)
+    return Book("YealinkIPPhoneDirectory", entries if page.rows else [_dummy(sheet.texts("No entries"))])
 
 
 def _entry(sheet: Sheet, row: Row) -> Element:

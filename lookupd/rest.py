@@ -27,6 +27,7 @@ from lookupd.errors import (
     UnknownProfile,
     UnknownSource,
 )
+from lookupd.front import is_shown
 from lookupd.lane import Stop
 from lookupd.principal import Principal
 from lookupd.secret import MASK
@@ -58,6 +59,9 @@ _OPEN_VARIABLE = re.compile(r"\{(\w+)\}")
 _NOT_FOUND = (
     "<!doctype html>\n<title>404 Not Found</title>\n<h1>Not Found</h1>\n<p>Nothing is served here.</p>\n"
 )
+
+#: what a device's secret looks like in a path
+_SECRET = re.compile(r"lkp_[\w-]+|(?<=^/p/)[^/]+")
 
 #: the headers of ours that pages of other origins may read
 _OWN_HEADERS = "Age, X-Lookupd-Failed, X-Lookupd-Freshness, X-Lookupd-Partial"
@@ -202,22 +206,33 @@ def _facts(
 
 @web.middleware
 async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What no resource has answered: unknown paths, wrong methods, and what nobody foresaw."""
+    """What no resource has answered: unknown paths, wrong methods, and what nobody foresaw.
+
+    It has no body where that would be shown as the name of a caller.
+    """
     try:
         return await handler(request)
-    except web.HTTPNotFound:
+    except web.HTTPException as error:
+        answer = _told(error)
+    except web.RequestPayloadError:
+        answer = json_response({"message": "the body cannot be decoded"}, 400)
+    except Exception:
+        path = _SECRET.sub(MASK, request.rel_url.raw_path)
+        logger.exception("%s %s failed", request.method, path)
+        answer = json_response({"message": "Internal Server Error"}, 500)
+    if is_shown(request.path):
+        answer.body = b""
+    return answer
+
+
+def _told(error: web.HTTPException) -> web.Response:
+    if isinstance(error, web.HTTPNotFound):
         return web.Response(text=_NOT_FOUND, status=404, content_type="text/html")
-    except web.HTTPMethodNotAllowed as error:
+    if isinstance(error, web.HTTPMethodNotAllowed):
         allow = {"Allow": error.headers.get("Allow", "")}
         return json_response({"message": "The method is not allowed for the requested URL."}, 405, allow)
-    except web.HTTPException as error:
-        kept = {name: value for name, value in error.headers.items() if not name.startswith("Content-")}
-        return json_response({"message": error.reason}, error.status, kept)
-    except web.RequestPayloadError:
-        return json_response({"message": "the body cannot be decoded"}, 400)
-    except Exception:
-        logger.exception("%s %s failed", request.method, request.rel_url.raw_path)
-        return json_response({"message": "Internal Server Error"}, 500)
+    kept = {name: value for name, value in error.headers.items() if not name.startswith("Content-")}
+    return json_response({"message": error.reason}, error.status, kept)
 
 
 @web.middleware

@@ -4,7 +4,8 @@ It knows HTTP and nothing of directories.
 """
 
 from lookupd.front.front import Front
+from lookupd.front.kind import is_shown
 from lookupd.front.limits import Limits, raise_file_limit
 from lookupd.front.load import Load
 
-__all__ = ["Front", "Limits", "Load", "raise_file_limit"]
+__all__ = ["Front", "Limits", "Load", "is_shown", "raise_file_limit"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lookupd.front.kind import Kind, kind_of
+from lookupd.front.kind import Kind, is_shown, kind_of
 from lookupd.front.queue import SAMPLE
 from lookupd.front.refusal import refusal
 
@@ -55,13 +55,13 @@ class Admission:
     def _refused(self, request: web.BaseRequest, connection: Connection) -> web.StreamResponse | None:
         if request.body_exists and (request.content_length or 0) > self._limits.body:
             connection.ends()
-            return refusal(413)
+            return refusal(413, has_body=not is_shown(request.path))
         kind = kind_of(request.path)
         why = None if kind is Kind.SPARED else self._why_not(connection, kind)
         connection.is_refused = False
         if why is not None:
             self._load.shed[why] += 1
-            return refusal(503)
+            return refusal(503, has_body=not is_shown(request.path))
         if kind is Kind.LOOKUP:
             connection.count_lookup()
         return None

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from lookupd.front.bounded import Bounded
 from lookupd.front.form import Form
-from lookupd.front.kind import REVERSE_QUESTION, Kind, kind_of_bytes
+from lookupd.front.kind import REVERSE_QUESTION, Kind, is_shown_bytes, kind_of_bytes
 from lookupd.front.refusal import BUSY, HEAD_TOO_LARGE
 
 if TYPE_CHECKING:
@@ -197,7 +197,9 @@ class Connection(Bounded):
             self._is_between = True
             self._watch.has_head(self)
         self._load.shed["queue_lookup" if kind is Kind.LOOKUP else "queue"] += 1
-        answer = BUSY[form is Form.CLOSES or self._is_last, data.startswith(b"GET ")]
+        answer = BUSY[
+            form is Form.CLOSES or self._is_last, data.startswith(b"GET ") and not is_shown_bytes(data)
+        ]
         if form is Form.CLOSES or self._is_last:
             self._say_farewell(answer, now)
         else:

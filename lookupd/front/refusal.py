@@ -19,10 +19,11 @@ _MESSAGES: Final = {
 _RETRY = {"Retry-After": "1"}
 
 
-def refusal(status: int) -> web.Response:
+def refusal(status: int, *, has_body: bool = True) -> web.Response:
     """An answer for aiohttp to send."""
     headers = _RETRY if status == HTTPStatus.SERVICE_UNAVAILABLE else None
-    return web.Response(body=_body(status), status=status, headers=headers, content_type="application/json")
+    body = _body(status) if has_body else b""
+    return web.Response(body=body, status=status, headers=headers, content_type="application/json")
 
 
 def _body(status: int) -> bytes:

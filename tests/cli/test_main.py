@@ -26,7 +26,9 @@ from lookupd.errors import (
 from tests.process import RunningDaemon, RunningProcess, wait_until
 from tests.process import lookupd as command_line
 
-COMMANDS = ["check", "explain", "lookup", "reverse", "serve", "sources", "state", "sync", "token"]
+COMMANDS = [
+    *("check", "explain", "lookup", "phone-config", "reverse", "serve", "sources", "state", "sync", "token")
+]
 
 
 def commands(group=main, path=()):

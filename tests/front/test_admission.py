@@ -35,6 +35,14 @@ async def test_beyond_the_bound_a_request_is_refused_at_once():
         assert (await late.ask()).status == 200
 
 
+async def test_a_refusal_that_would_be_shown_as_a_name_has_no_body():
+    async with site(gate=asyncio.Event(), in_flight=5, in_flight_each=9) as here, wire(here) as late:
+        clients = await filled(here, REVERSE, 5)
+        reply = await late.ask("/cid?number=7")
+        assert (reply.status, reply.header("Retry-After"), reply.body) == (503, "1", b"")
+        assert await answered(here, clients) == [200] * 5
+
+
 async def test_one_address_leaves_something_for_others():
     async with site(gate=asyncio.Event(), in_flight=8, in_flight_each=5) as here, wire(here) as late:
         clients = await filled(here, REVERSE, 5)

@@ -1,6 +1,6 @@
 """Whether a request would wait for too long, told by numbers alone."""
 
-from lookupd.front.kind import Kind, kind_of, kind_of_bytes
+from lookupd.front.kind import Kind, is_shown, is_shown_bytes, kind_of, kind_of_bytes
 from lookupd.front.limits import Limits
 from lookupd.front.queue import SAMPLE, Queue
 
@@ -100,6 +100,11 @@ def test_requests_are_of_the_same_kind_before_and_after_they_are_parsed():
     for path, kind in {
         "/0.1/directories/lookup/default": Kind.LOOKUP,
         "/0.1/directories/reverse/default/u": Kind.REVERSE,
+        "/0.1/directories/lookup/default/cisco?term=a": Kind.LOOKUP,
+        "/0.1/yealink/directories/lookup/default": Kind.LOOKUP,
+        "/phones/cisco/default/lookup": Kind.LOOKUP,
+        "/p/secret/phones/cisco/default/lookup": Kind.LOOKUP,
+        "/p/secret/cid/1": Kind.REVERSE,
         "/cid/1": Kind.REVERSE,
         "/": Kind.REVERSE,
         "/live": Kind.SPARED,
@@ -109,3 +114,10 @@ def test_requests_are_of_the_same_kind_before_and_after_they_are_parsed():
         assert kind_of(path) is kind
         for method in ("GET", "HEAD", "POST"):
             assert kind_of_bytes(f"{method} {path} HTTP/1.1\r\n\r\n".encode()) is kind
+
+
+def test_what_a_pbx_would_show_is_known_before_and_after_it_is_parsed():
+    shown = ["/cid?number=1", "/cid/1", "/p/secret/cid/1", "/v2/phone/1", "/v3/phone/1", "/crm?number=1"]
+    for path in [*shown, "/", "/0.1/cid", "/cider", "/phones/cisco"]:
+        assert is_shown(path.partition("?")[0]) is (path in shown)
+        assert is_shown_bytes(f"GET {path} HTTP/1.1\r\n\r\n".encode()) is (path in shown)

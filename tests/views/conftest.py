@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from lookupd.config import Config
+    from lookupd.index.reader import Reader
 
 #: another tenant, with a source and a profile of its own
 OTHER = "5e5d0a51-0b3c-4f0e-9f6e-6a35d1c9d4a1"
@@ -142,6 +143,7 @@ class Site:
     data: Path
     session: ClientSession
     tokens: Tokens
+    index: Reader
     #: may do everything in the default tenant
     everything: str = field(init=False)
 
@@ -180,6 +182,11 @@ class Site:
         synced_at = (datetime.now(UTC) - timedelta(**span)).timestamp()
         with closing(sqlite3.connect(self.data / "index.db")) as index, index:
             index.execute("UPDATE source SET synced_at = ? WHERE name = ?", (synced_at, source))
+        self.look_anew()
+
+    def look_anew(self) -> None:
+        """Let the daemon see what was just written; by itself it may take some milliseconds."""
+        self.index._look_away()
 
 
 async def open_site(stack: AsyncExitStack, folder: Path, text: str = CONFIG) -> Site:
@@ -194,7 +201,14 @@ async def open_site(stack: AsyncExitStack, folder: Path, text: str = CONFIG) -> 
     await daemon.start(stack, with_sync=False)
     tokens = stack.enter_context(closing(Tokens(config.data / "state.db")))
     session = await stack.enter_async_context(ClientSession())
-    return Site(url=daemon.url, app=daemon.serving.app, data=config.data, session=session, tokens=tokens)
+    return Site(
+        url=daemon.url,
+        app=daemon.serving.app,
+        data=config.data,
+        session=session,
+        tokens=tokens,
+        index=daemon.serving.desk.records.index,
+    )
 
 
 async def _sync(config: Config) -> None:

@@ -17,6 +17,7 @@ ADA = {"exten": "+33199001234"}
 def spoil(site, statement):
     with closing(sqlite3.connect(site.data / "index.db", isolation_level=None)) as index:
         index.execute(statement)
+    site.look_anew()
 
 
 async def is_made_anew(site):

@@ -300,6 +300,24 @@ async def test_what_nobody_foresaw_is_a_500_that_tells_nothing(serve, caplog):
     assert caplog.records[0].getMessage() == "GET /0.1/a failed"
 
 
+async def test_the_log_tells_no_secret_of_a_path(serve, caplog):
+    def get(_self, word):
+        raise ZeroDivisionError(len(word))
+
+    ask = await serve(type("Resource", (), {"get": get, "is_public": True}), "/{word}")
+    with caplog.at_level(logging.ERROR, "lookupd.rest"):
+        await ask("/0.1/lkp_aB-3_x")
+    assert "aB-3" not in caplog.text
+    assert "GET /0.1/" in caplog.records[0].getMessage()
+
+
+@pytest.mark.parametrize("path", ["/cid/1/2", "/p/wrong", "/v2/phone", "/crm/x"])
+async def test_what_a_pbx_would_show_as_a_name_is_empty(serve, path):
+    ask = await serve(resource_that(), "/a")
+    status, _, text = await ask(path)
+    assert (status, text) == (404, "")
+
+
 async def test_a_line_of_the_log_is_not_ended_by_a_path(serve, caplog):
     def get(_self, word):
         raise ZeroDivisionError(word)

@@ -26,6 +26,8 @@ CHOSEN: Mapping[str, tuple[str, ...]] = {
     "two_words": ("john smith", "a b", "ma mü", "zoé novak", "smith john baba"),
     "digits": ("+33 1 0", "01", "0612", "+49 30", "0033 6"),
     "accents": ("müller", "zoé", "weiss", "muller", "wojcik"),
+    "everybodys": ("com", "exampl", "example", "contac", "john exampl"),
+    "empty": (" ",),
     "scripts": ("山田", "Παπα", "нат", "남궁", "أحمد", "त्रि"),
 }
 #: what is appended to each term: the page a client gets that names none, and a small one further down

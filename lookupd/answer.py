@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -78,9 +78,8 @@ class Answer:
     story: Story
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """A contact that a lookup found."""
+class Hit(NamedTuple):
+    """A contact that a lookup found; a tuple, as a page may hold a thousand of them."""
 
     contact: Contact
     backend: str

@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from lookupd.plugins import QueryArgs
 
+#: whether a scope reaches an access is remembered up to this length of it: longer ones are nobody's question
+KNOWN_LENGTH = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
@@ -43,20 +46,53 @@ class Principal:
         return args
 
 
-@lru_cache(maxsize=4096)
 def _reaches(scope: str, access: str) -> bool:
     """Whether a scope covers an access; in time that grows with both lengths only, whatever they hold."""
-    places = _with_skips(scope, {0})
+    return _is_known_to_reach(scope, access) if len(access) <= KNOWN_LENGTH else _is_matched(scope, access)
+
+
+def _is_matched(scope: str, access: str) -> bool:
+    places = _Places(scope, _with_skips(scope, {0}), {})
     for char in access:
-        staying = {
-            at for at in places if scope[at : at + 1] == "#" or (scope[at : at + 1] == "*" and char != ".")
-        }
-        going = {at + 1 for at in places if scope[at : at + 1] == char and char not in "*#"}
-        places = _with_skips(scope, staying | going)
-    return len(scope) in places
+        places = places[char]
+    return len(scope) in places.all
 
 
-def _with_skips(scope: str, places: set[int]) -> set[int]:
+_is_known_to_reach = lru_cache(maxsize=4096)(_is_matched)
+
+
+class _Places(dict[str, "_Places"]):
+    """Places in a scope that some characters may lead to; and by the next character, the places after it.
+
+    What follows is worked out when it is first met, so a long text of few characters costs little.
+    """
+
+    __slots__ = ("_known", "_scope", "all")
+
+    def __init__(self, scope: str, places: frozenset[int], known: dict[frozenset[int], _Places]) -> None:
+        super().__init__()
+        self._scope = scope
+        self.all = places
+        #: shared by all that belong together
+        self._known = known
+
+    def __missing__(self, char: str) -> _Places:
+        wild = "#" if char == "." else "#*"
+        after = set()
+        for place in self.all:
+            expected = self._scope[place : place + 1]
+            if expected and expected in wild:
+                after.add(place)
+            elif expected == char and expected not in "#*":
+                after.add(place + 1)
+        reached = _with_skips(self._scope, after)
+        if reached not in self._known:
+            self._known[reached] = _Places(self._scope, reached, self._known)
+        self[char] = self._known[reached]
+        return self[char]
+
+
+def _with_skips(scope: str, places: set[int]) -> frozenset[int]:
     """The same places in a scope, and those behind wildcards that match nothing."""
     reached = set(places)
     for place in places:
@@ -64,4 +100,4 @@ def _with_skips(scope: str, places: set[int]) -> set[int]:
         while at < len(scope) and scope[at] in "*#":
             at += 1
             reached.add(at)
-    return reached
+    return frozenset(reached)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lookupd.principal import Principal
+from lookupd import principal
+from lookupd.principal import KNOWN_LENGTH, Principal
 
 READ = "dird.directories.reverse.default.me.read"
 WORDS = st.text("abc*#!.\n\\[", max_size=12)
@@ -126,3 +127,20 @@ def test_the_same_principal_may_ask_for_one_user_s_view():
     own = Principal(tenant="t", scopes=("a",), token="s")
     assert own.as_user("u") == Principal(tenant="t", user="u", scopes=("a",), token="s")
     assert own.as_user("u").as_user(None) == own
+
+
+@pytest.mark.parametrize("length", [KNOWN_LENGTH, KNOWN_LENGTH + 1, 8000])
+def test_an_access_may_be_long(length):
+    word = "ab" * (length // 2)
+    assert may("dird.#.read", f"dird.{word}.read")
+    assert may("dird.*.read", f"dird.{word}.read")
+    assert may("dird.*.read", f"dird.{'#' * length}.read")
+    assert may("*b.#", f"{word}.{'.' * length}")
+    assert not may("dird.*.read", f"dird.{word}.{word}.read")
+    assert not may("dird.#.read", f"dird.{word}.reads")
+
+
+def test_a_long_access_is_not_remembered():
+    before = principal._is_known_to_reach.cache_info().currsize
+    assert may("#", "x" * (KNOWN_LENGTH + 1))
+    assert principal._is_known_to_reach.cache_info().currsize == before

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lookupd import fold
-from lookupd.index.ranking import closeness, is_found, match_expression, query_words
+from lookupd.index.ranking import (
+    closeness,
+    is_found,
+    match_expression,
+    measured,
+    needles,
+    query_words,
+    whole_expression,
+)
 
 #: three searched columns and the digits
 TERMS = "ann abel\nannex ltd\npartner ann\n33199001234 0199001234"
@@ -110,3 +118,25 @@ def test_whatever_is_typed_there_are_words_where_there_is_an_expression(term):
 def test_a_distance_has_its_bounds(terms, typed):
     words = [(word,) for word in typed]
     assert 0 <= closeness(terms, words) <= 2 * len(terms.split("\n")) * len(words)
+
+
+@pytest.mark.parametrize(
+    ("typed", "whole", "listed"),
+    [
+        ("ann abelard", '"ann" AND "abelard"', '"ann"* AND "abela"*'),
+        ("müllar", '("mullar" OR "muellar")', '("mulla"* OR "muell"*)'),
+        ("Übermut", '("ubermut" OR "uebermut")', '("uberm"* OR "ueber"*)'),
+        ("01 99", '"0199" OR ("01" AND "99")', '"0199"* OR ("01" AND "99")'),
+        ("0199001234", '"0199001234" OR ("0199001234")', '"01990"* OR ("0199001234")'),
+        ("+", None, None),
+    ],
+)
+def test_words_are_looked_for_whole_and_by_their_first_letters(typed, whole, listed):
+    assert whole_expression(typed) == whole
+    assert match_expression(typed, 5) == listed
+
+
+def test_what_is_measured_says_whether_every_word_was_there():
+    assert measured(TERMS, needles(query_words("par ab"))) == (10, True)
+    assert measured(TERMS, needles(query_words("par zoe"))) == (14, False)
+    assert measured(TERMS, []) == (0, True)

@@ -5,6 +5,7 @@ Input: a number that somebody asks; then the rows of a directory, as lines of `g
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -12,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 from fuzz import given, index, strict
 from lookupd.answer import Answer, Failure, Hit, Known, Origin, Page, Story
 from lookupd.config import Column
-from lookupd.contact import RowRefused
 from lookupd.freshness import Freshness
 from lookupd.number import Tier, parse
 from lookupd.rest import json_response
+from lookupd.row import RowRefused
 from lookupd.views.dird import shape
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ def run(data: bytes) -> None:
         for one in contacts
     )
     page = Page(hits=hits, total=len(hits), is_cut=False, failed=failed)
-    found = shape.lookup(page, _COLUMNS, asked)
-    _check_body({**found, "explain": shape.page_story(page)})
+    text = shape.lookup(shape.results(hits, _COLUMNS), _COLUMNS, asked, explain=shape.page_story(page))
+    found = strict.reply(text)
+    assert text == json.dumps(found)
     for result, contact in zip(found["results"], contacts, strict=True):
         shown = contact.fields.get("name")
         assert result["column_values"][0] == ("?" if shown is None else shown)

@@ -34,12 +34,20 @@ CROSS JOIN contact ON contact.id = wanted.value
 ORDER BY wanted.key;
 
 -- name: browse
--- Contacts of some sources as they are stored: in the order of their names where a source was read whole.
+-- Contacts of a source as they are stored: in the order of their names where it was read whole. The plus keeps the
+-- order: they are read as they lie in the table, as far as the page.
 SELECT id, source_id, uid, display, body, numbers, terms, checksum
 FROM contact
-WHERE source_id IN (SELECT value FROM json_each(:sources))
+WHERE +source_id = :source
 ORDER BY id
 LIMIT :limit OFFSET :offset;
+
+-- name: browse_small
+-- The same for a source that is small, wherever it lies: the ids of all of it are sorted.
+SELECT id, source_id, uid, display, body, numbers, terms, checksum
+FROM contact
+WHERE id IN (SELECT id FROM contact WHERE source_id = :source ORDER BY id LIMIT :limit OFFSET :offset)
+ORDER BY id;
 
 -- name: size
 -- How many contacts some sources have.

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: each word typed, with its other spellings
 Words = list[tuple[str, ...]]
+#: the same as texts to look for among terms that have a blank on either side: whole words, and beginnings
+Needles = list[list[tuple[str, str]]]
 
 #: nothing but what people write in a number, dashes and blanks of all kinds among it
 _TYPED = re.compile(r"[0-9\s+./()\u2010-\u2015\u2212-]+")
@@ -25,30 +27,66 @@ def query_words(term: str) -> Words:
     return [(digits,)] if digits else fold.query_words(term)
 
 
-def match_expression(term: str) -> str | None:
-    """The same for FTS5; None when there is nothing to find.
+def match_expression(term: str, longest: int | None = None) -> str | None:
+    """The same for FTS5, the words cut to `longest` characters; None when there is nothing to find.
 
     What looks like a number may be none, as "24/7" or the "00184" of Rome: it is also found by whole words.
     """
-    digits = _digits(term)
-    if digits is None:
-        return fold.match_expression(term)
-    words = " AND ".join(f'"{spellings[0]}"' for spellings in fold.query_words(term))
-    return f'"{digits}"* OR ({words})' if words else f'"{digits}"*'
+    begun = _all_of(query_words(term), "*", longest)
+    groups = whole_groups(term)
+    if begun is None or not groups:
+        return begun
+    return f"{begun} OR ({_all_of(groups)})"
+
+
+def whole_expression(term: str) -> str | None:
+    """The same for whole words only."""
+    whole = _all_of(query_words(term))
+    groups = whole_groups(term)
+    return f"{whole} OR ({_all_of(groups)})" if whole and groups else whole
+
+
+def whole_groups(term: str) -> Words:
+    """The parts of what looks like a number, which may be whole words; none where it does not."""
+    return [spellings[:1] for spellings in fold.query_words(term)] if _digits(term) else []
 
 
 def closeness(terms: str, words: Sequence[Sequence[str]]) -> int:
     """How far stored terms are from the words typed: whole words first, then earlier columns."""
-    distance, _ = measured(terms, words)
+    distance, _ = measured(terms, needles(words))
     return distance
 
 
-def measured(terms: str, words: Sequence[Sequence[str]]) -> tuple[int, bool]:
-    """The same, and whether each of the words begins one of the terms."""
+def needles(words: Sequence[Sequence[str]]) -> Needles:
+    """The words as `measured` takes them."""
+    return [[(f" {word} ", f" {word}") for word in spellings] for spellings in words]
+
+
+def measured(terms: str, needles: Needles) -> tuple[int, bool]:
+    """How far stored terms are, and whether each of the words begins one of them.
+
+    A whole word in the first column is 0, in the next 1, ...; beginnings of words come after all of these.
+    """
     apart = _apart(terms)
-    last = apart.count("\n") + 1
-    distances = [min([_distance(apart, last, word) for word in spellings]) for spellings in words]
-    return sum(distances), max(distances, default=0) < 2 * last
+    find, count = apart.find, apart.count
+    last = count("\n") + 1
+    missing = 2 * last
+    distance, has_all = 0, True
+    for spellings in needles:
+        nearest = missing
+        for whole, begun in spellings:
+            if (place := find(whole)) >= 0:
+                column = count("\n", 0, place)
+            elif (place := find(begun)) >= 0:
+                column = last + count("\n", 0, place)
+            else:
+                continue
+            if column < nearest:  # noqa: PLR1730 - a call would cost as much as all of this
+                nearest = column
+        distance += nearest
+        if nearest == missing:
+            has_all = False
+    return distance, has_all
 
 
 def is_found(terms: str, term: str) -> bool:
@@ -56,7 +94,8 @@ def is_found(terms: str, term: str) -> bool:
     apart = _apart(terms)
     if all(any(f" {word}" in apart for word in spellings) for spellings in query_words(term)):
         return True
-    return _digits(term) is not None and all(f" {word} " in apart for word, *_ in fold.query_words(term))
+    groups = whole_groups(term)
+    return bool(groups) and all(f" {word} " in apart for word, *_ in groups)
 
 
 def _digits(term: str) -> str | None:
@@ -67,15 +106,15 @@ def _digits(term: str) -> str | None:
     return digits[: fold.WORD_LENGTH] if len(digits) > 1 else None
 
 
+def _all_of(words: Words, star: str = "", longest: int | None = None) -> str | None:
+    """An expression for terms that are each of these words, or begin with it."""
+    each = [
+        " OR ".join(f'"{word}"{star}' for word in dict.fromkeys(spelling[:longest] for spelling in spellings))
+        for spellings in words
+    ]
+    return " AND ".join(f"({one})" if " OR " in one else one for one in each) or None
+
+
 def _apart(terms: str) -> str:
     """The terms with a blank on either side of each word, still a line for each column."""
     return f" {terms} ".replace("\n", " \n ")
-
-
-def _distance(apart: str, last: int, word: str) -> int:
-    """A whole word in the first column 0, in the next 1, ...; beginnings of words after all of these."""
-    place = apart.find(f" {word} ")
-    if place >= 0:
-        return apart.count("\n", 0, place)
-    place = apart.find(f" {word}")
-    return last + apart.count("\n", 0, place) if place >= 0 else 2 * last

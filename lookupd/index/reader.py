@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Self
 from lookupd.datafile import which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
+from lookupd.index.candidates import CANDIDATES
 from lookupd.index.record import Caller, Candidate, Damaged, Found, Run, Synced
 from lookupd.index.repair import Repair
-from lookupd.index.search import CANDIDATES, LATE, Page
+from lookupd.index.search import LATE, Page
 from lookupd.index.texts import Texts
 from lookupd.sql import statements
 

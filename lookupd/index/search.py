@@ -1,12 +1,13 @@
-"""A page of what somebody typed: the first candidates are collected, the best of them are shown."""
+"""A page of what somebody typed: of the candidates the best, or everybody where nothing was typed."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from lookupd.index import ranking, record
-from lookupd.index.record import Damaged, Found
+from lookupd.index import record
+from lookupd.index.candidates import Candidates
+from lookupd.index.record import Found
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from lookupd.index.texts import Turn
 
 _SQL = statements("lookupd.index", "queries.sql")
-#: contacts that are ranked at most for one search: as many as are ever returned
-CANDIDATES = 1000
+#: sources of so many contacts are read by an index, larger ones as they lie in the table
+SMALL = 20_000
 #: what is found when there was no time at all
 LATE = Found(contacts=(), total=0, is_cut=False, is_partial=True)
 
@@ -32,56 +33,41 @@ class Page:
         self._limit = limit
         self._offset = offset
 
-    async def read(self, turn: Turn) -> Found:
+    def read(self, turn: Turn) -> Found:
         """What is found in the time of this turn. Raises Damaged."""
-        read = [record.synced(row) for row in await turn.rows(_SQL["sources"], ())]
+        read = [record.synced(row) for row in turn.rows(_SQL["sources"], ())]
         by_uuid = {synced.uuid: synced for synced in read}
         known = {by_uuid[uuid].id: by_uuid[uuid] for uuid in self._sources if uuid in by_uuid}
-        if not self._term.strip():
-            return await self._browsed(turn, known)
-        expression = ranking.match_expression(self._term)
-        if expression is None:
-            return Found(contacts=(), total=0, is_cut=False)
-        return await self._best(turn, known, expression)
+        return self._best(turn, known) if self._term.strip() else self._browsed(turn, known)
 
-    async def _best(self, turn: Turn, known: Mapping[int, Synced], expression: str) -> Found:
-        wanted = {"match": expression, "sources": json.dumps([*known]), "candidates": CANDIDATES + 1}
-        rows = await turn.collect(_SQL["candidates"], wanted)
-        order = await turn.aside(_ranked, rows, self._term, [*known])
-        ids = order[self._offset : self._offset + self._limit]
-        page = await turn.rows(_SQL["page"], (json.dumps(ids),)) if ids else []
+    def _best(self, turn: Turn, known: Mapping[int, Synced]) -> Found:
+        candidates = Candidates(self._term, [*known])
+        candidates.collect(turn)
+        ids = candidates.best(self._limit, self._offset)
+        page = turn.rows(_SQL["page"], (json.dumps(ids),)) if ids else []
         return Found(
-            contacts=await turn.aside(_contacts, page, known),
-            total=min(len(rows), CANDIDATES),
-            is_cut=len(rows) > CANDIDATES,
+            contacts=_contacts(page, known),
+            total=candidates.count,
+            is_cut=candidates.is_cut,
             is_partial=turn.is_partial,
         )
 
-    async def _browsed(self, turn: Turn, known: Mapping[int, Synced]) -> Found:
-        """Everybody, in the order in which they are stored."""
-        wanted = {"sources": json.dumps([*known]), "limit": self._limit, "offset": self._offset}
-        rows = await turn.collect(_SQL["browse"], wanted)
+    def _browsed(self, turn: Turn, known: Mapping[int, Synced]) -> Found:
+        """Everybody, source by source, each in the order in which it is stored."""
+        rows: list[Any] = []
+        before = self._offset
+        for synced in known.values():
+            if before < synced.contacts and len(rows) < self._limit:
+                wanted = {"source": synced.id, "limit": self._limit - len(rows), "offset": before}
+                statement = "browse_small" if synced.contacts <= SMALL else "browse"
+                rows += turn.collect(_SQL[statement], wanted)
+            before = max(0, before - synced.contacts)
         return Found(
-            contacts=await turn.aside(_contacts, rows, known),
+            contacts=_contacts(rows, known),
             total=sum(synced.contacts for synced in known.values()),
             is_cut=False,
             is_partial=turn.is_partial,
         )
-
-
-def _ranked(rows: Sequence[Sequence[Any]], term: str, sources: Sequence[int]) -> list[int]:
-    """The ids of the candidates, the best first. Raises Damaged."""
-    words = ranking.query_words(term)
-    position = {id_: place for place, id_ in enumerate(sources)}
-    order: list[tuple[int, int, str, str, int]] = []
-    for id_, source_id, uid, terms in rows:
-        if not isinstance(uid, str) or not isinstance(terms, str):
-            raise Damaged(f"contact {id_} is not what was stored", contact_id=id_)
-        distance, has_all = ranking.measured(terms, words)
-        if not has_all and not ranking.is_found(terms, term):
-            raise Damaged(f"contact {id_} does not have the words that led to it", contact_id=id_)
-        order.append((distance, position[source_id], terms, uid, id_))
-    return [entry[-1] for entry in sorted(order)]
 
 
 def _contacts(

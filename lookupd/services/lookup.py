@@ -177,16 +177,16 @@ class Lookup:
     def _indexed(self, profile: Profile, found: Found) -> tuple[Hit, ...]:
         now = self._clock()
         sources = {source.uuid: source for source in profile.lookup}
-        return tuple(
-            Hit(
-                contact=contact,
-                backend=sources[synced.uuid].settings.backend,
-                origin=Origin.INDEX,
-                since=synced.synced_at or now,
-                freshness=sources[synced.uuid].lifespan.freshness(synced.synced_at or now, now),
-            )
-            for contact, synced in found.contacts
-        )
+        #: what all contacts of a source share, by its uuid
+        told: dict[str, tuple[str, Origin, datetime, Freshness]] = {}
+        hits = []
+        for contact, synced in found.contacts:
+            if synced.uuid not in told:
+                source, since = sources[synced.uuid], synced.synced_at or now
+                freshness = source.lifespan.freshness(since, now)
+                told[synced.uuid] = (source.settings.backend, Origin.INDEX, since, freshness)
+            hits.append(Hit(contact, *told[synced.uuid]))
+        return tuple(hits)
 
     def _merged(
         self, profile: Profile, term: str, indexed: Sequence[Hit], asked: Mapping[Source, Sequence[Contact]]
@@ -207,12 +207,13 @@ class Lookup:
         words = ranking.query_words(term)
         if not words:  # everybody: sorting a part of the index would tear the pages apart
             return [*indexed, *live]
+        needles = ranking.needles(words)
         position = {source.name: index for index, source in enumerate(profile.lookup)}
 
         def order(hit: Hit) -> tuple[int, int, str, str]:
             contact = hit.contact
             return (
-                ranking.closeness(contact.terms, words),
+                ranking.measured(contact.terms, needles)[0],
                 position[contact.source],
                 contact.terms,
                 contact.uid,

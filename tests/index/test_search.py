@@ -15,8 +15,13 @@ SLOW = """WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM co
 SELECT n FROM counted WHERE n < 5 OR n > 1e12"""
 
 
-async def read_slowly(turn: Turn):
-    return await turn.collect(SLOW, ()), turn.is_partial
+def read_slowly(turn: Turn):
+    return turn.collect(SLOW, ()), turn.is_partial
+
+
+def is_read(reader):
+    """Whether somebody's turn has come."""
+    return any(turn.has_come for turn in reader._texts._turns.values())
 
 
 async def test_what_takes_too_long_is_interrupted_and_what_was_found_by_then_counts(ground):
@@ -24,8 +29,8 @@ async def test_what_takes_too_long_is_interrupted_and_what_was_found_by_then_cou
     async with ground.reading() as reader:
         begun = time.monotonic()
 
-        async def read(turn):
-            return await turn.collect(endless, ()), turn.is_partial
+        def read(turn):
+            return turn.collect(endless, ()), turn.is_partial
 
         rows, is_partial = await reader._texts.within(0.25, read, ([], None))
         assert 0.15 < time.monotonic() - begun < 2
@@ -46,7 +51,7 @@ async def test_a_search_whose_turn_does_not_come_in_time_ends_empty_and_says_so(
     source = await ground.hold(*people(5))
     async with ground.reading() as reader:
         slow = asyncio.create_task(reader._texts.within(5, read_slowly, None))
-        await until(reader._texts._lock.locked)
+        await until(lambda: is_read(reader))
         found = await reader.search("somebody", [source.uuid], limit=9, patience=0.02)
         assert (found.contacts, found.total, found.is_partial) == ((), 0, True)
         assert not slow.done()
@@ -82,13 +87,13 @@ async def test_whoever_gives_up_ends_what_is_read_for_it(ground):
     source = await ground.hold(*people(5))
     async with ground.reading() as reader:
         searches = [asyncio.create_task(reader._texts.within(60, read_slowly, None)) for _ in range(3)]
-        await until(reader._texts._lock.locked)
+        await until(lambda: is_read(reader))
         for search in searches:
             search.cancel()
         found = await reader.search("somebody", [source.uuid], limit=9, patience=10)
         assert found.total == 5
         assert all(search.cancelled() for search in searches)
-        await until(lambda: not reader._texts._tasks)
+        await until(lambda: not reader._texts._turns)
 
 
 async def test_many_searches_at_once_each_get_their_turn(ground):
@@ -102,7 +107,7 @@ async def test_many_searches_at_once_each_get_their_turn(ground):
 async def test_a_reader_closes_in_the_middle_of_a_search(ground):
     async with ground.reading() as reader:
         search = asyncio.create_task(reader._texts.within(60, read_slowly, None))
-        await until(reader._texts._lock.locked)
+        await until(lambda: is_read(reader))
     with pytest.raises((asyncio.CancelledError, sqlite3.Error)):
         await search
 
@@ -110,8 +115,8 @@ async def test_a_reader_closes_in_the_middle_of_a_search(ground):
 async def test_an_error_is_not_taken_for_the_end_of_the_time(ground):
     async with ground.reading() as reader:
 
-        async def fail(turn):
-            return await turn.collect("SELECT abs(-9223372036854775808)", ())
+        def fail(turn):
+            return turn.collect("SELECT abs(-9223372036854775808)", ())
 
         with pytest.raises(sqlite3.OperationalError, match="integer overflow"):
             await reader._texts.within(10, fail, None)

@@ -10,7 +10,7 @@ from lookupd.glance import NOBODY, Seen
 from lookupd.number import match
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from lookupd.answer import Answer, Failure, Hit, Page
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 #: a text in JSON: what `json.dumps` ends in, without its way there
 _text = json.encoder.encode_basestring_ascii
+#: the same for `json.loads` of what is known to be JSON
+_decoded = json.JSONDecoder().raw_decode
 #: relations that only some back-ends know, in the order of the interface
 _RELATIONS = ("xivo_id", "agent_id", "user_id", "user_uuid", "endpoint_id")
+#: the beginning of an object that has none of them
+_NO_RELATIONS = f"{json.dumps(dict.fromkeys(_RELATIONS))[:-1]}, "
 
 
 def reverse(answer: Answer, exten: str) -> str:
@@ -86,9 +90,27 @@ def headers(columns: Sequence[Column]) -> dict[str, Any]:
     }
 
 
-def lookup(page: Page, columns: Sequence[Column], term: str) -> dict[str, Any]:
-    """A lookup object."""
-    return {**headers(columns), "results": [_result(hit, columns) for hit in page.hits], "term": term}
+def lookup(results: Iterable[str], columns: Sequence[Column], term: str, **more: object) -> str:
+    """A lookup object with these results, as JSON text; what is told besides stands at its end."""
+    head, end = json.dumps(headers(columns)), json.dumps({"term": term, **more})
+    return f'{head[:-1]}, "results": [{", ".join(results)}], {end[1:]}'
+
+
+def results(hits: Iterable[Hit], columns: Sequence[Column]) -> Iterator[str]:
+    """What is shown of contacts, each as JSON text; what they share is made once, as there may be many."""
+    cells = [_made(column) for column in columns]
+    ends: dict[tuple[str, str], str] = {}
+    for contact, backend, *_ in hits:
+        fields = _decoded(contact.body)[0]
+        values = [other if field is None else _cell(fields.get(field), other) for field, other in cells]
+        entry_id = contact.entry_id
+        by = contact.source, backend
+        if by not in ends:
+            ends[by] = f'}}, "source": {_text(contact.source)}, "backend": {_text(backend)}}}'
+        yield (
+            f'{{"column_values": [{", ".join(values)}], "relations": {_NO_RELATIONS}'
+            f'"source_entry_id": {"null" if entry_id is None else _text(entry_id)}{ends[by]}'
+        )
 
 
 def page_story(page: Page) -> dict[str, Any]:
@@ -144,21 +166,17 @@ def source_status(source: SourceStatus) -> dict[str, Any]:
     }
 
 
-def _result(hit: Hit, columns: Sequence[Column]) -> dict[str, Any]:
-    fields = hit.contact.fields
-    return {
-        "column_values": [_cell(column, fields) for column in columns],
-        "relations": {**dict.fromkeys(_RELATIONS), "source_entry_id": hit.contact.entry_id},
-        "source": hit.contact.source,
-        "backend": hit.backend,
-    }
-
-
-def _cell(column: Column, fields: Mapping[str, Any]) -> object:
+def _made(column: Column) -> tuple[str | None, str]:
+    """The field of a column, None where all have the same; and that, or what stands for nothing."""
     if column.type in {"favorite", "personal"}:
-        return False
-    value = fields.get(column.field) if column.field is not None else None
-    return column.default if value is None else value
+        return None, "false"
+    return column.field, json.dumps(column.default)
+
+
+def _cell(value: object, default: str) -> str:
+    if isinstance(value, str):
+        return _text(value)
+    return default if value is None else json.dumps(value)
 
 
 def _matched(answer: Answer) -> str | None:

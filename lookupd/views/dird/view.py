@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 #: numbers asked at once at most
 BULK = 1000
+#: contacts that are written before others are let in: they take a quarter of a millisecond
+TURN = 100
 
 
 class DirdView(BaseViewPlugin):
@@ -105,12 +108,17 @@ class _Search:
         offset = parameter.natural(query, "offset") or 0
         columns = self._catalog.columns(principal, profile)
         page = await self._lookup.find(principal, profile, term, limit=limit, offset=offset)
-        found = shape.lookup(page, columns, term)
+        more: dict[str, object] = {}
         if "limit" in query or "offset" in query:
-            found["total"] = page.total
+            more["total"] = page.total
         if parameter.flag(query, "explain"):
-            found["explain"] = shape.page_story(page)
-        return json_response(found, headers=shape.page_headers(page))
+            more["explain"] = shape.page_story(page)
+        results: list[str] = []
+        for result in shape.results(page.hits, columns):
+            if len(results) % TURN == TURN - 1:
+                await asyncio.sleep(0)
+            results.append(result)
+        return text_response(shape.lookup(results, columns, term, **more), headers=shape.page_headers(page))
 
 
 class ProfileLookup(_Search):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import sys
 
-
 #: how long a thread that searches may keep the loop from answering, in seconds
 TURN = 0.0005
 

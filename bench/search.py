@@ -21,7 +21,8 @@ from lookupd.config import Config
 from lookupd.contact import Shape
 from lookupd.index import database
 from lookupd.index.reader import Reader
-from lookupd.sync.stage import End, Outcome, Stage
+from lookupd.sync.end import End, Outcome
+from lookupd.sync.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +41,8 @@ TERMS = (
     "a b c d e f",
     "zyx",
     "smithqu",
+    "exampl",
+    "example",
     "+33 1 9",
     "+33199004",
     "nobody",

@@ -13,7 +13,8 @@ from lookupd.contact import Shape
 from lookupd.index import database
 from lookupd.index.reader import Reader
 from lookupd.number import NumberRules
-from lookupd.sync.stage import End, Outcome, Stage
+from lookupd.sync.end import End, Outcome
+from lookupd.sync.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence

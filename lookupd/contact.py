@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Mapping, Sequence
+import marshal
+import struct
 from dataclasses import dataclass
 from hashlib import blake2b
+from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any
 
 from lookupd.fold import index_terms
 from lookupd.number import NumberRules, national_digits, parse_cell, suffix_key
 from lookupd.plugins import MultiValue
+from lookupd.row import checked, texts_of
 from lookupd.template import Template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lookupd.config import SourceSettings
     from lookupd.number import Number
 
 #: part of every fingerprint: raise it when the same row is to be stored differently
-SHAPE_VERSION = 1
+SHAPE_VERSION = 2
 #: the formatted column that is shown as the caller's name
 CALLER_NAME = "reverse"
-#: how deep the values of a row may nest, and how large whole numbers may be, in bits
-DEEPEST = 20
-LARGEST = 4096
+#: so many numbers may be the same
+MANY = 2
+#: the format of marshal that depends on nothing but the value: no references, nothing about interned texts
+_MARSHAL = 2
+_INT64 = struct.Struct(">q")
 #: stands before the part of a uid that we made: the unit separator, which no directory's id holds
 _MADE = "\x1f"
-
-
-class RowRefused(ValueError):
-    """A row holds something no contact can: the message names column and remedy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +89,7 @@ class Shape:
             rules.region,
             with_suffix,
         ]
-        self._seed = json.dumps(settled).encode()
+        self._seed = blake2b(json.dumps(settled).encode(), digest_size=8)
 
     def is_like(self, other: Shape) -> bool:
         """Whether both stand for the same source under the same settings."""
@@ -100,15 +100,17 @@ class Shape:
 
     def checked(self, row: object) -> dict[str, object]:
         """A row as its back-end returned it, made safe to store. Raises RowRefused."""
-        if not isinstance(row, Mapping):
-            raise RowRefused(f"a row must be a mapping of columns, not {type(row).__name__}")
-        return {_column(column): _value(column, value) for column, value in row.items()}
+        return checked(row)
 
     def fingerprint(self, row: Mapping[str, object]) -> int:
         """64 bits that differ when the stored contact would: for a checked row."""
-        digest = blake2b(self._seed, digest_size=8)
-        digest.update(json.dumps(list(_flat(row)), default=str).encode())
-        return int.from_bytes(digest.digest(), "big", signed=True)
+        digest = self._seed.copy()
+        try:
+            digest.update(marshal.dumps(row, _MARSHAL))  # type: ignore[arg-type] # what it cannot take it refuses
+        except ValueError:  # a MultiValue, which is more than its text
+            digest.update(json.dumps(list(_flat(row)), default=str).encode())
+        fingerprint: int = _INT64.unpack(digest.digest())[0]
+        return fingerprint
 
     def uid(self, row: Mapping[str, object]) -> str | None:
         """The value of the unique column as text, or None where the row has none."""
@@ -120,40 +122,53 @@ class Shape:
         fields = dict(row)
         for name, template in self._formats.items():
             fields[name] = template.fill(fields)
-        numbers = tuple(self._numbers(row))
+        numbers = self._numbers(row)
         return Contact(
             source=self.source.name,
             uid=uid or self.uid(row) or anonymous_uid(self.fingerprint(row)),
-            body=json.dumps(fields),
+            body=_json(fields),
             display=_text(fields.get(CALLER_NAME)),
             numbers=numbers,
             terms=self._terms(fields, numbers),
         )
 
-    def _numbers(self, row: Mapping[str, object]) -> Iterator[ListedNumber]:
-        seen = set()
-        for rank, column in enumerate(self.source.first_matched_columns):
-            for cell in _texts(row.get(column)):
-                for number in parse_cell(cell, self.rules):
-                    if number not in seen:
-                        seen.add(number)
-                        yield ListedNumber(number=number, rank=rank)
+    def _numbers(self, row: Mapping[str, object]) -> tuple[ListedNumber, ...]:
+        """Each number once, where it stands first."""
+        listed = [
+            ListedNumber(number=number, rank=rank)
+            for rank, column in enumerate(self.source.first_matched_columns)
+            for cell in texts_of(row.get(column))
+            for number in parse_cell(cell, self.rules)
+        ]
+        if len(listed) < MANY:
+            return tuple(listed)
+        first: dict[Number, ListedNumber] = {}
+        for one in listed:
+            first.setdefault(one.number, one)
+        return tuple(first.values())
 
     def _terms(self, fields: Mapping[str, object], numbers: tuple[ListedNumber, ...]) -> str:
-        lines = [
-            " ".join(term for text in _texts(fields.get(column)) for term in index_terms(text))
-            for column in self.source.searched_columns
-        ]
-        digits = dict.fromkeys(digits for listed in numbers for digits in self._digits(listed.number))
+        lines = [_searched(fields.get(column)) for column in self.source.searched_columns]
+        digits = dict.fromkeys([digits for listed in numbers for digits in self._digits(listed.number)])
         return "\n".join([*lines, " ".join(digits)])
 
-    def _digits(self, number: Number) -> Iterator[str]:
+    def _digits(self, number: Number) -> Sequence[str]:
         """The digits somebody may type to find a number: international, and as dialled at home."""
         if number.is_block:
-            return
-        yield number.key.lstrip("+")
+            return ()
+        digits = number.key.lstrip("+")
         if self.rules.region and number.is_international:
-            yield national_digits(number, self.rules)
+            return digits, national_digits(number, self.rules)
+        return (digits,)
+
+    def index_numbers(self, contact: Contact) -> str:
+        """What the index finds a contact by, as JSON: [[key, extension or "", rank], ...], each once.
+
+        As `json.dumps` says it, which takes five times as long; keys and extensions need no escapes.
+        """
+        keys = dict.fromkeys(self.index_keys(contact))
+        items = [f'["{key}", "{extension}", {rank}]' for key, extension, rank in keys]
+        return f"[{', '.join(items)}]"
 
     def index_keys(self, contact: Contact) -> Iterator[tuple[str, str, int]]:
         """What the index finds a contact by: (key, extension or "", rank) for each number."""
@@ -174,73 +189,26 @@ def twin_uid(uid: str, fingerprint: int) -> str:
     return f"{uid}{_MADE}{fingerprint & 0xFFFFFFFFFFFFFFFF:016x}"
 
 
-def _column(column: object) -> str:
-    if not isinstance(column, str):
-        raise RowRefused(f"a column's name must be a text, not {type(column).__name__}")
-    return _storable(column)
+def is_twin(uid: str) -> bool:
+    """Whether an identity is that of a second row with the same unique value."""
+    return uid.find(_MADE) > 0
 
 
-def _value(column: str, value: object, depth: int = 0) -> object:  # noqa: PLR0911 - one line a kind
-    """A cell as JSON can say it; nothing as None."""
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, MultiValue):
-        return _several(column, value, depth)
-    if isinstance(value, str):
-        return _filled(value)
-    if isinstance(value, int | float):
-        return _number(column, value)
-    if isinstance(value, bytes | bytearray | memoryview):
-        raise RowRefused(f"column {column!r} holds bytes; its back-end must decode them")
-    if depth == DEEPEST:
-        raise RowRefused(
-            f"column {column!r} nests deeper than {DEEPEST} levels; its back-end must flatten it"
-        )
-    if isinstance(value, list | tuple):
-        return [_value(column, item, depth + 1) for item in value]
-    if isinstance(value, set | frozenset):  # in an order that is the same each time
-        return sorted((_value(column, item, depth + 1) for item in value), key=json.dumps)
-    if isinstance(value, Mapping):
-        return {_storable(_said(column, key)): _value(column, item, depth + 1) for key, item in value.items()}
-    return _filled(_said(column, value))
+def _searched(value: object) -> str:
+    """The words that a cell is found by."""
+    if isinstance(value, str) and not isinstance(value, MultiValue):
+        return " ".join(index_terms(value))
+    return " ".join([term for text in texts_of(value) for term in index_terms(text)])
 
 
-def _several(column: str, value: MultiValue, depth: int) -> object:
-    """The values that are not empty; further down, where nobody would look for more, as a list."""
-    said: tuple[object, ...] = value.all  # texts, if its back-end keeps to the contract
-    texts = (_filled(_said(column, one)) for one in said if one is not None)
-    filled = [text for text in texts if text is not None]
-    if depth:
-        return filled
-    return MultiValue(filled) if filled else None
-
-
-def _filled(text: str) -> str | None:
-    return _storable(str.__str__(text)) if text and not text.isspace() else None
-
-
-def _number(column: str, value: float) -> float | None:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if value.bit_length() > LARGEST:
-        raise RowRefused(f"column {column!r} holds a number too large to be meant; it may be a text")
-    return value
-
-
-def _said(column: str, value: object) -> str:
-    try:
-        return str(value)
-    except Exception as error:
-        name = type(value).__name__
-        raise RowRefused(
-            f"column {column!r} holds a {name} that is no text; its back-end must convert it"
-        ) from error
-
-
-def _storable(text: str) -> str:
-    """What SQLite can hold: no half characters, and no NUL, at which its functions end a text."""
-    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+def _json(fields: Mapping[str, object]) -> str:
+    """The same as `json.dumps` says, which takes twice as long for texts."""
+    items = [
+        f"{encode_basestring_ascii(column)}: "
+        f"{encode_basestring_ascii(value) if isinstance(value, str) else json.dumps(value)}"
+        for column, value in fields.items()
+    ]
+    return f"{{{', '.join(items)}}}"
 
 
 def _flat(row: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
@@ -250,21 +218,3 @@ def _flat(row: Mapping[str, object]) -> Iterator[tuple[object, ...]]:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text in a cell, whatever holds it."""
-    if isinstance(value, MultiValue):
-        yield from value.all
-    elif isinstance(value, str):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _texts(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
-    elif isinstance(value, float) and value.is_integer():
-        yield str(int(value))
-    elif value is not None and not isinstance(value, bool):
-        yield str(value)

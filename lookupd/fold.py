@@ -8,6 +8,7 @@ letters, digits and marks, so nothing in them can split a word or end a quoted s
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -25,6 +26,9 @@ RUN_STARTS: Final = 64
 SPELLINGS: Final = 8
 #: Characters whose folding is kept in memory: more than names hold, yet a flood of oddities stays small.
 LEARNT: Final = 20_000
+#: Texts beyond ASCII whose words are kept in memory, as first names and towns come again; no longer ones.
+REMEMBERED: Final = 8192
+REMEMBERED_LENGTH: Final = 64
 
 #: Signs inside a word that not everyone types: quotes, primes, modifier letters, half rings, geresh.
 _APOSTROPHES: Final = (
@@ -100,6 +104,9 @@ class _Letters(dict[int, str | None]):
 
 
 _LETTERS: Final = _Letters()
+#: the same for ASCII, as tables of bytes: what each becomes, and what is left out
+_ASCII: Final = bytes(ord(_fold(chr(code)) or " ") for code in range(128)) + bytes(range(128, 256))
+_ASCII_LEFT_OUT: Final = bytes(code for code in range(128) if not _fold(chr(code)))
 _JOINED: Final = dict.fromkeys(map(ord, _APOSTROPHES))
 _APART: Final = dict.fromkeys(map(ord, _APOSTROPHES), " ")
 
@@ -110,7 +117,7 @@ def words(text: str) -> list[str]:
     Folding them again changes nothing. Scripts with and without spaces part: "ABC株式会社" has two words.
     """
     if text.isascii():
-        return text.translate(_LETTERS).split()
+        return text.encode().translate(_ASCII, _ASCII_LEFT_OUT).decode().split()
     return _split(_decomposed(text))
 
 
@@ -121,13 +128,26 @@ def index_terms(text: str) -> list[str]:
     beside obrien) and, in scripts without spaces, what starts at every place of a run (太郎 in 山田太郎) and
     two neighbours as one, in either order (山田太郎 for 太郎 山田).
     """
+    if text.isascii() and "'" not in text and "`" not in text:
+        whole = words(text)
+        if len(text) > WORD_LENGTH:
+            whole = [word[:WORD_LENGTH] for word in whole]
+        return list(dict.fromkeys(whole)) if len(whole) > 1 else whole
+    return [*(_remembered_terms(text) if len(text) <= REMEMBERED_LENGTH else _terms(text))]
+
+
+def _terms(text: str) -> tuple[str, ...]:
+    """The same for any text."""
     apart = text.translate(_APART)
     spellings = _spellings(text) if apart == text else _spellings(text) + _spellings(apart)
     terms = [term for word in spellings for spelling in word for term in _starts(spelling)]
     if not text.isascii():
         runs = [word for word, *_ in spellings if _RUN.match(word)]
         terms += [_cut(both) for one, other in pairwise(runs) for both in (one + other, other + one)]
-    return list(dict.fromkeys(terms))
+    return tuple(dict.fromkeys(terms))
+
+
+_remembered_terms: Final = lru_cache(REMEMBERED)(_terms)
 
 
 def query_words(term: str) -> list[tuple[str, ...]]:

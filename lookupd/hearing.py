@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from lookupd.contact import Contact, RowRefused
+from lookupd.contact import Contact
 from lookupd.errors import SourceFailed
 from lookupd.number import Tier, match
+from lookupd.row import RowRefused
 
 if TYPE_CHECKING:
     from lookupd.contact import Shape

@@ -6,9 +6,9 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lookupd.contact import RowRefused
 from lookupd.method import Method
 from lookupd.plugins import Changes, QueryArgs
+from lookupd.row import RowRefused, are_clean
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -113,7 +113,9 @@ class Pullable:
                 checked = self._checked(batch)
             yield checked
 
-    def _checked(self, rows: Sequence[object]) -> Batch:
+    def _checked(self, rows: Sequence[Any]) -> Batch:
+        if are_clean(rows):
+            return Batch(rows=[dict(row) for row in rows], refused=[])
         good, refused = [], []
         for row in rows:
             try:

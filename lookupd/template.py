@@ -38,6 +38,9 @@ class Template:
             if name is None:
                 continue
             value: object = fields.get(name)
+            if isinstance(value, str) and not items:
+                filled.append(value)
+                continue
             for item in items:
                 value = _item(value, item)
                 if value is None:

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from lookupd import MultiValue
 from lookupd.config import SourceSettings
-from lookupd.contact import DEEPEST, RowRefused, Shape, anonymous_uid, twin_uid
+from lookupd.contact import Shape, anonymous_uid, twin_uid
 from lookupd.number import Number, NumberRules
+from lookupd.row import DEEPEST, RowRefused
 
 FRANCE = NumberRules(region="FR")
 COLUMNS = {
@@ -437,3 +438,26 @@ def test_a_fingerprint_is_the_same_in_every_process():
         subprocess.check_output([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}) for seed in "123"
     }
     assert len(found) == 1
+
+
+# --- what is written faster than json would
+
+
+@given(st.dictionaries(st.sampled_from([*ADA, 'Ü"\\']), CELLS))
+def test_a_body_is_what_json_says(row):
+    try:
+        made = contact(row)
+    except RowRefused:
+        return
+    assert made.body == json.dumps(json.loads(made.body))
+
+
+def test_the_numbers_of_the_index_are_what_json_says():
+    made = contact({**ADA, "phone": "+33 1 99 00 12 34 ext. 7", "mobile": "*97"})
+    assert SHAPE.index_numbers(made) == json.dumps([*SHAPE.index_keys(made)])
+
+
+@pytest.mark.parametrize("cell", ["", " ", "a\0b", "\ud800", "é", MultiValue(["1", "2"]), 1])
+def test_a_row_is_checked_the_same_beside_a_cell_of_another_kind(cell):
+    alone, beside = SHAPE.checked({"x": cell}), SHAPE.checked({"x": cell, "y": ["z"]})
+    assert (alone["x"], type(alone["x"])) == (beside["x"], type(beside["x"]))

@@ -313,3 +313,8 @@ def test_words_hold_nothing_that_would_split_them(name):
         assert all(
             char.isalnum() if char.isascii() else unicodedata.category(char)[0] in "LMN" for char in word
         )
+
+
+@pytest.mark.parametrize("code", range(128))
+def test_an_ascii_character_is_folded_as_beside_another_one(code):
+    assert words(f"a{chr(code)}b") == words(f"a{chr(code)}b \u00e9")[:-1]

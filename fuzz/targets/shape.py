@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from fuzz import given, index, strict
 from lookupd import MultiValue
-from lookupd.contact import RowRefused
+from lookupd.row import RowRefused
 
 _SHAPE = index.shape(
     "made-up",

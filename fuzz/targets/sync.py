@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from fuzz import given
 from fuzz.index import Index, shape
-from lookupd.contact import RowRefused
 from lookupd.number import Tier, question_keys
+from lookupd.row import RowRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from string import Formatter
 
 from fuzz import given
 from fuzz.index import shape
-from lookupd.contact import RowRefused
+from lookupd.row import RowRefused
 from lookupd.template import Template, shown
 
 _SHAPE = shape("made-up")

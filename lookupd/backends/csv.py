@@ -15,7 +15,7 @@ from collections import Counter
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TextIO, TypeAlias
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -208,7 +208,8 @@ def _parse(text: TextIO, path: Path, settings: Settings) -> Iterator[Cells]:
                 raise _half_written(path, lines.number)
             values = [cell if cell and not cell.isspace() else None for cell in cells]
             if any(values):
-                yield dict(itertools.zip_longest(header, values))
+                missing = len(header) - len(values)
+                yield dict(zip(header, values + [None] * missing if missing else values, strict=True))
     except csv.Error as error:
         if "unexpected end of data" in str(error):
             raise _half_written(path, lines.number) from error
@@ -216,23 +217,25 @@ def _parse(text: TextIO, path: Path, settings: Settings) -> Iterator[Cells]:
 
 
 class _Lines:
-    """The lines of a text; it remembers the number of the last one, and whether it was ended."""
+    """The lines of a text; it knows the last one that was read, and its number."""
 
-    def __init__(self, text: Iterator[str]) -> None:
+    def __init__(self, text: Iterable[str]) -> None:
         self._text = text
+        self._last = ""
         self.number = 0
-        self.is_whole = True
 
-    def __iter__(self) -> Self:
-        return self
+    def __iter__(self) -> Iterator[str]:
+        for line in self._text:
+            self._last = line
+            self.number += 1
+            if "\0" in line:
+                raise csv.Error("there are NUL bytes (UTF-16 needs its mark, or the key encoding)")
+            yield line
 
-    def __next__(self) -> str:
-        line = next(self._text)
-        self.number += 1
-        if "\0" in line:
-            raise csv.Error("there are NUL bytes (UTF-16 needs its mark, or the key encoding)")
-        self.is_whole = line.endswith(("\n", "\r"))
-        return line
+    @property
+    def is_whole(self) -> bool:
+        """Whether the last one was ended."""
+        return self._last.endswith(("\n", "\r"))
 
 
 def _header(cells: Sequence[str], path: Path, settings: Settings) -> Sequence[str]:

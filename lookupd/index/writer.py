@@ -12,16 +12,30 @@ if TYPE_CHECKING:
 
 #: how long a writer waits for another, in seconds
 PATIENCE = 300.0
+#: what pages may take in memory, and the rows to be sorted as much again, in KiB
+CACHE = 16_384
 
 
 def connect(path: Path) -> sqlite3.Connection:
     """A connection for the one that writes; may be used from one thread at a time."""
     connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = NORMAL")
-    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    _sort_on_disk(connection, path.parent)
     return connection
+
+
+def _sort_on_disk(connection: sqlite3.Connection, folder: Path) -> None:
+    """Let what is sorted and does not fit the cache go to a file beside the index, which has no name.
+
+    SQLite's own choice, /var/tmp, may be small, in memory, or not there.
+    """
+    connection.execute("PRAGMA temp_store = FILE")
+    is_set = connection.execute("PRAGMA temp_store_directory").fetchall() == [(str(folder),)]
+    if not is_set:  # it is one for all connections of the process, and not to be changed under them
+        quoted = str(folder).replace("'", "''")
+        connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from lookupd.number.key import Number
-from lookupd.number.reading import NumberRules, parse
+from lookupd.number.reading import NumberRules, parse, read
 from lookupd.number.writing import LONGEST_TEXT
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ def parse_cell(text: str, rules: NumberRules) -> tuple[Number, ...]:
     """
     if len(text) > _LONGEST_CELL:
         return ()
-    pieces = (text,) if _ONE.fullmatch(text) else _SURE_SEPARATOR.split(text)
+    if _ONE.fullmatch(text):
+        whole = read(text.strip(), rules) if len(text) <= LONGEST_TEXT else None
+        if whole is not None and whole.is_international:
+            return (whole,)
+        pieces = [text]
+    else:
+        pieces = _SURE_SEPARATOR.split(text)
     found = (number for piece in pieces for number in _parse_piece(piece.strip(), rules))
     return tuple(dict.fromkeys(found))
 

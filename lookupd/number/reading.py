@@ -10,7 +10,10 @@ from lookupd.number import plan
 from lookupd.number.key import Number
 from lookupd.number.writing import LONGEST_TEXT, Writing, take_apart
 
-_E164 = re.compile(r"\+[1-9][0-9]{5,16}")
+#: an international number as most are written: of this only the digits count, whatever the rules
+_INTERNATIONAL = re.compile(r"\+[1-9][0-9 .-]{5,24}")
+#: the same of a national or an internal one; not "1.0", which was a number of a spreadsheet
+_BARE = re.compile(r"(?![0-9]+\.0$)[0-9][0-9 .-]*")
 _CODE = re.compile(r"(?=[*#]*[0-9])[0-9*#]{1,20}")
 _ONLY_ZEROS = re.compile(r"0{5,}")
 _PREFIX = re.compile(r"[0-9*#]+")
@@ -53,10 +56,13 @@ def parse(text: str, rules: NumberRules) -> Number | None:
     return _parse(text, rules) if len(text) <= LONGEST_TEXT else None
 
 
-@lru_cache(maxsize=16_384)
-def _parse(text: str, rules: NumberRules) -> Number | None:
-    if _E164.fullmatch(text) and (key := plan.international(text[1:])):
+def read(text: str, rules: NumberRules) -> Number | None:
+    """The same for a text that is not too long, without a memory: for numbers that hardly come twice."""
+    if _INTERNATIONAL.fullmatch(text) and (key := plan.international(_without_blanks(text[1:]))):
         return Number(key=key)
+    if _BARE.fullmatch(text) and (code := _without_blanks(text)) not in _WITHHELD:
+        key = _completed(code, rules) or _outside(code, rules) or _internal(code, rules)
+        return Number(key=key) if key else None
     writing = take_apart(text)
     if writing is None or writing.code in _WITHHELD:
         return None
@@ -65,6 +71,13 @@ def _parse(text: str, rules: NumberRules) -> Number | None:
         return Number(key=_opened(key, writing.open_digits)) if key else None
     key = key or _internal(writing.code, rules)
     return Number(key=key, extension=writing.extension) if key else None
+
+
+_parse = lru_cache(maxsize=16_384)(read)
+
+
+def _without_blanks(text: str) -> str:
+    return text.replace(" ", "").replace(".", "").replace("-", "")
 
 
 def _opened(key: str, open_digits: int) -> str:
@@ -89,17 +102,22 @@ def _e164(writing: Writing, rules: NumberRules) -> str | None:
         return key
     if writing.has_lost_plus and code.isdigit() and (key := plan.shaped_international(code)):
         return key
-    if key := _stripped(code, rules):
+    if key := _completed(code, rules):
         return key
-    if rules.add_prefix and code.isdigit() and not plan.is_short(code, rules.region):
-        key = _outside(rules.add_prefix + code, rules)
-        if key:
-            return key
     key = _outside(code, rules)
     if writing.without_zero is None or (key and plan.is_shaped(key)):
         return key
     # The zero of "+44 (0)20" is dialled at home only, that of "+39 (0)6" always, that of "+45 (0)12" never.
     return _outside(writing.without_zero, rules) or key
+
+
+def _completed(code: str, rules: NumberRules) -> str | None:
+    """The E.164 number without a prefix of the PBX, or with what the PBX has cut off."""
+    if key := _stripped(code, rules):
+        return key
+    if rules.add_prefix and code.isdigit() and not plan.is_short(code, rules.region):
+        return _outside(rules.add_prefix + code, rules)
+    return None
 
 
 def _stripped(code: str, rules: NumberRules) -> str | None:

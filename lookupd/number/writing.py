@@ -14,7 +14,7 @@ LONGEST_TEXT: Final = 250
 
 _DIALLABLE = re.compile(r"[0-9+*#()\[\] .\-/']*")
 _NOT_DIALLED: Final = str.maketrans("", "", "()[] .-/'")
-#: nothing to interpret: no letters, no extension, no optional zero, no lost plus
+#: nothing to interpret: no letters, no extension, no lost plus
 _PLAIN = re.compile(r"[+(]?[0-9][0-9() .\-/]*")
 
 _SCHEME = re.compile(r"(sips?|h323|tel|callto|facetime|fax|sms|modem):(?://)?")
@@ -77,8 +77,11 @@ class Writing:
 
 def take_apart(text: str) -> Writing | None:
     """What is to be dialled, or None where the text holds anything but one number. Never raises."""
-    if _PLAIN.fullmatch(text) and not _OPTIONAL_ZERO.search(text) and not _FLOAT.fullmatch(text):
-        return Writing(code=text.translate(_NOT_DIALLED))
+    if _PLAIN.fullmatch(text) and not _FLOAT.fullmatch(text):
+        if not _OPTIONAL_ZERO.search(text):
+            return Writing(code=text.translate(_NOT_DIALLED))
+        code, bare = _with_and_without_zero(text)
+        return Writing(code=code, without_zero=bare)
     has_lost_plus = text[:1] == " " and "1" <= text[1:2] <= "9"
     address = _address(_ascii(unquote(text) if "%" in text else text).strip().lower())
     if address is None:
@@ -92,16 +95,22 @@ def take_apart(text: str) -> Writing | None:
         return None
     if found := _HASH.fullmatch(_dialled(number)):
         number, extension = number.rpartition("#")[0], found["extension"] or extension
-    code = _dialled(number)
-    bare = _dialled(_OPTIONAL_ZERO.sub("", number, count=1))
+    code, bare = _with_and_without_zero(number)
     return Writing(
         code=code,
-        without_zero=bare if bare != code else None,
+        without_zero=bare,
         has_lost_plus=has_lost_plus and "+" not in code,
         extension=extension,
         open_digits=open_digits,
         context=context,
     )
+
+
+def _with_and_without_zero(number: str) -> tuple[str, str | None]:
+    """What is dialled, and the same without a zero in brackets; None where there is none."""
+    code = _dialled(number)
+    bare = _dialled(_OPTIONAL_ZERO.sub("", number, count=1))
+    return code, bare if bare != code else None
 
 
 def _dialled(number: str) -> str:

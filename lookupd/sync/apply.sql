@@ -40,6 +40,10 @@ DELETE FROM number WHERE (key, source_id, rank, contact_id, extension) IN (
 -- name: forget_contacts
 DELETE FROM contact WHERE source_id = :source_id AND uid IN (SELECT uid FROM staging.gone);
 
+-- name: last
+-- Contacts that are new come behind this one.
+SELECT coalesce(max(id), 0) FROM contact;
+
 -- name: write_contacts
 -- New contacts get their ids in the order of their names, which is the order a browse and a cut search show.
 INSERT INTO contact (source_id, uid, fingerprint, display, body, numbers, terms, checksum)
@@ -52,19 +56,22 @@ ON CONFLICT (source_id, uid) DO UPDATE SET
     numbers = excluded.numbers, terms = excluded.terms, checksum = excluded.checksum;
 
 -- name: write_numbers
+-- Of the contacts behind the last old one, and of the outdated ones that are still there.
 INSERT OR IGNORE INTO number (key, source_id, rank, contact_id, extension)
-SELECT item.value ->> 0, :source_id, item.value ->> 2, contact.id, item.value ->> 1
-FROM staging.changed
-JOIN contact ON contact.source_id = :source_id AND contact.uid = staging.changed.uid
-JOIN json_each(contact.numbers) AS item
+SELECT item.value ->> 0, :source_id, item.value ->> 2, written.id, item.value ->> 1
+FROM (
+    SELECT id, numbers FROM contact WHERE id > :last
+    UNION ALL
+    SELECT id, numbers FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
+) AS written
+JOIN json_each(written.numbers) AS item
 ORDER BY 1, 2, 3, 4, 5;
 
 -- name: write_words
 INSERT INTO search (rowid, terms)
-SELECT contact.id, contact.terms
-FROM staging.changed
-JOIN contact ON contact.source_id = :source_id AND contact.uid = staging.changed.uid
-ORDER BY contact.id;
+SELECT id, terms FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
+UNION ALL
+SELECT id, terms FROM contact WHERE id > :last;
 
 -- name: abandon_words
 INSERT INTO search (search, rowid, terms) SELECT 'delete', id, terms FROM contact WHERE source_id = :source_id;

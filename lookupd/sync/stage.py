@@ -1,7 +1,7 @@
 """Where a pull is collected outside the index, so that memory stays flat and readers see nothing of it.
 
-Rows come in batches; what is kept of an unchanged one is its uid. At the end the index changes in one
-transaction, or not at all.
+Rows come in batches. Of an unchanged one its uid is kept; only the others are made contacts. At the end the
+index changes in one transaction, or not at all.
 """
 
 from __future__ import annotations
@@ -9,76 +9,44 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Self
 
-from lookupd.contact import anonymous_uid, twin_uid
+from lookupd.contact import is_twin
 from lookupd.errors import CursorExpired, SyncError
 from lookupd.index import database, writer
 from lookupd.index.checksum import checksum
 from lookupd.index.record import Synced, synced
 from lookupd.secret import masked
 from lookupd.sql import statements
+from lookupd.sync.naming import Naming
 from lookupd.sync.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from lookupd.contact import Shape
+    from lookupd.sync.end import End
+    from lookupd.sync.naming import Named
 
 logger = logging.getLogger(__name__)
 
 #: how many steps of SQLite's machine a statement may take before it notices that the run is given up
 PATIENCE = 10_000
-#: a checked row and its fingerprint, under the uid that it will have
-Named = dict[str, tuple[int, dict[str, object]]]
-
-
-class Outcome(StrEnum):
-    """What became of a run."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    HELD = "held"
-
+#: what the stage's own pages may take in memory, in KiB
+CACHE = 32_768
+#: the whole table of contacts is read where it has at most so many times as many as the source
+SCAN = 8
 
 _SQL = (
     statements("lookupd.index", "queries.sql")
     | statements("lookupd.sync", "staging.sql")
     | statements("lookupd.sync", "apply.sql")
 )
-_MAKE = ("make_seen", "make_changed", "make_gone", "make_outdated")
+_MAKE = ("make_seen", "make_held", "make_changed", "make_gone", "make_outdated")
 _CLEAR = ("clear_seen", "clear_changed", "clear_gone")
-_APPLY = (
-    "find_outdated",
-    "forget_words",
-    "forget_numbers",
-    "forget_contacts",
-    "write_contacts",
-    "write_numbers",
-    "write_words",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class End:
-    """How a run ended."""
-
-    started_at: datetime
-    seconds: float
-    outcome: Outcome
-    #: whether everything was pulled, not only what changed
-    is_full: bool
-    #: where the back-end goes on telling changes
-    cursor: str | None = None
-    #: rows left out, as no contact can hold them
-    refused: int = 0
-    #: what was odd about the rows, a text each
-    oddities: tuple[str, ...] = ()
-    error: str | None = None
+_REMOVE = ("find_outdated", "forget_words", "forget_numbers", "forget_contacts")
+_WRITE = ("write_contacts", "write_numbers", "write_words")
 
 
 class Stage:
@@ -92,14 +60,14 @@ class Stage:
         self._shape = shape
         self._is_given_up = False
         index.set_progress_handler(lambda: self._is_given_up, PATIENCE)
-        #: rows without a unique value, and rows that share theirs with another
-        self.nameless = 0
-        self.twins = 0
         source = shape.source
         self._settings = shape.fingerprint({"backend": source.backend, "config": masked(source.config)})
         index.execute(_SQL["add_source"], {"uuid": source.uuid, "name": source.name})
         index.execute(_SQL["forget_cursor"], {"uuid": source.uuid, "settings": self._settings})
         self.synced: Synced = synced(index.execute(_SQL["source"], (source.uuid,)).fetchone())
+        self._naming = Naming(index, shape, self.synced.id)
+        #: how many fingerprints of the index were looked at; None before that
+        self._held: int | None = None
 
     @classmethod
     def open(cls, index: Path, folder: Path, shape: Shape) -> Self:
@@ -114,8 +82,10 @@ class Stage:
         connection = writer.connect(index)
         try:
             connection.execute("ATTACH ? AS staging", (str(file),))
+            connection.execute("PRAGMA staging.page_size = 16384")  # it is written and read in large pieces
             connection.execute("PRAGMA staging.journal_mode = OFF")
             connection.execute("PRAGMA staging.synchronous = OFF")
+            connection.execute(f"PRAGMA staging.cache_size = -{CACHE}")
             for name in _MAKE:
                 connection.execute(_SQL[name])
             return cls(connection, index, file, shape)
@@ -136,12 +106,9 @@ class Stage:
 
     def add(self, rows: Sequence[dict[str, object]]) -> None:
         """Take in some checked rows of a pull of everything; only those that differ become contacts."""
-        named = self._named(rows)
         with writer.transaction(self._index):
-            self._index.executemany(
-                _SQL["see"], [(uid, fingerprint) for uid, (fingerprint, _) in named.items()]
-            )
-            self._change(named)
+            named = self._naming.every(rows)
+            self._change(self._unheld(named))
 
     def update(self, rows: Sequence[dict[str, object]]) -> None:
         """Take in some checked rows of a pull of changes; of several with one id the last is true.
@@ -149,13 +116,14 @@ class Stage:
         Raises CursorExpired where several contacts share an id: which of them changed, only a pull of
         everything can tell.
         """
-        named = self._latest(rows)
+        named = self._naming.latest(rows)
         shared = {"source_id": self.synced.id, "uids": json.dumps([*named])}
         if (row := self._index.execute(_SQL["shared"], shared).fetchone()) is not None:
             raise CursorExpired(f"several contacts share the id {row[0]!r}")
         with writer.transaction(self._index):
             self._index.executemany(_SQL["take_back"], [(uid,) for uid in named])
-            self._change(named)
+            stored = self._stored(named)
+            self._change({uid: one for uid, one in named.items() if stored.get(uid) != one[0]})
 
     def remove(self, uids: Sequence[str]) -> None:
         """These contacts are gone, the directory says after all its changes."""
@@ -165,7 +133,7 @@ class Stage:
 
     def clear(self) -> None:
         """Forget all that was taken in."""
-        self.nameless = self.twins = 0
+        self._naming.clear()
         with writer.transaction(self._index):
             for name in _CLEAR:
                 self._index.execute(_SQL[name])
@@ -204,8 +172,7 @@ class Stage:
             if self._path.stat().st_ino != self._inode:
                 raise SyncError(f"{self._path}: was replaced during the run; it is filled by the next one")
             if plan.is_change:
-                for name in _APPLY:
-                    self._index.execute(_SQL[name], {"source_id": self.synced.id})
+                self._write()
             self._index.execute(
                 _SQL["succeed"],
                 {
@@ -233,75 +200,49 @@ class Stage:
 
     def oddities(self) -> tuple[str, ...]:
         """What was odd about the rows so far, and what was made of it."""
-        column = self._shape.source.unique_column
-        said = []
-        if self.nameless:
-            said.append(f"{self.nameless} rows have nothing in {column!r}: kept, known by their content")
-        if self.twins:
-            said.append(f"{self.twins} rows share their {column!r} with another row: kept beside it")
-        return tuple(said)
+        return tuple(self._naming.oddities())
+
+    def _write(self) -> None:
+        """Change the source's contacts, and what finds them."""
+        for name in _REMOVE:
+            self._index.execute(_SQL[name], {"source_id": self.synced.id})
+        values = {"source_id": self.synced.id, "last": self._last()}
+        for name in _WRITE:
+            self._index.execute(_SQL[name], values)
 
     def _note(self, end: End, plan: Plan | None) -> None:
-        self._index.execute(
-            _SQL["finish_run"],
-            {
-                "source_id": self.synced.id,
-                "started_at": end.started_at.timestamp(),
-                "seconds": end.seconds,
-                "outcome": end.outcome,
-                "is_full": end.is_full,
-                "added": plan.added if plan else 0,
-                "changed": plan.changed if plan else 0,
-                "removed": plan.removed if plan else 0,
-                "unchanged": plan.unchanged if plan else 0,
-                "refused": end.refused,
-                "oddities": json.dumps(end.oddities),
-                "error": end.error,
-            },
-        )
+        self._index.execute(_SQL["finish_run"], end.note(self.synced.id, plan))
         self._index.execute(_SQL["forget_runs"], {"source_id": self.synced.id})
 
-    def _named(self, rows: Sequence[dict[str, object]]) -> Named:
-        """Each row under an identity of its own: nothing is lost because ids are missing or stand twice."""
-        named: Named = {}
-        numbered = [(self._shape.uid(row), self._shape.fingerprint(row), row) for row in rows]
-        seen = self._seen([uid for uid, _, _ in numbered if uid is not None])
-        for uid, fingerprint, row in numbered:
-            if uid is None:
-                named[self._anonymous(fingerprint)] = (fingerprint, row)
-                continue
-            earlier = seen.setdefault(uid, fingerprint)
-            if earlier != fingerprint:
-                self.twins += 1
-            named[uid if earlier == fingerprint else twin_uid(uid, fingerprint)] = (fingerprint, row)
-        return named
-
-    def _latest(self, rows: Sequence[dict[str, object]]) -> Named:
-        """The last row of each id, and each row without one."""
-        named: Named = {}
-        for row in rows:
-            uid, fingerprint = self._shape.uid(row), self._shape.fingerprint(row)
-            named[self._anonymous(fingerprint) if uid is None else uid] = (fingerprint, row)
-        return named
-
-    def _anonymous(self, fingerprint: int) -> str:
-        self.nameless += self._shape.source.unique_column is not None
-        return anonymous_uid(fingerprint)
-
     def _change(self, named: Named) -> None:
-        """Stage the contacts that are new or differ from the index."""
-        stored = self._stored(named)
+        """Stage contacts that are new or differ from the index."""
         self._index.executemany(
-            _SQL["change"],
-            [
-                self._staged(uid, fingerprint, row)
-                for uid, (fingerprint, row) in named.items()
-                if stored.get(uid) != fingerprint
-            ],
+            _SQL["change"], [self._staged(uid, fingerprint, row) for uid, (fingerprint, row) in named.items()]
         )
 
-    def _seen(self, uids: Sequence[str]) -> dict[str, int]:
-        return dict(self._index.execute(_SQL["seen"], (json.dumps(uids),)).fetchall())
+    def _unheld(self, named: Named) -> Named:
+        """Those that the index does not hold as they are.
+
+        A fingerprint tells the id as well, but for whether it is a twin's: so no id is looked up.
+        """
+        if self._held is None:
+            self._held = self._hold()
+        if not self._held:
+            return named
+        fingerprints = json.dumps([fingerprint for fingerprint, _ in named.values()])
+        held = dict(self._index.execute(_SQL["held"], (fingerprints,)).fetchall())
+        return {uid: one for uid, one in named.items() if held.get(one[0]) != is_twin(uid)}
+
+    def _hold(self) -> int:
+        """Stage the fingerprints that the index holds, and say how many."""
+        is_most = SCAN * self.synced.contacts > self._last()
+        statement = _SQL["hold_by_scan" if is_most else "hold_by_source"]
+        return self._index.execute(statement, {"source_id": self.synced.id}).rowcount
+
+    def _last(self) -> int:
+        """The highest id of a contact."""
+        last: int = self._index.execute(_SQL["last"]).fetchone()[0]
+        return last
 
     def _stored(self, uids: Iterable[str]) -> dict[str, int]:
         rows = self._index.execute(_SQL["fingerprints"], (self.synced.id, json.dumps(list(uids))))
@@ -309,6 +250,5 @@ class Stage:
 
     def _staged(self, uid: str, fingerprint: int, row: dict[str, object]) -> tuple[object, ...]:
         contact = self._shape.contact(row, uid)
-        numbers = json.dumps(list(dict.fromkeys(self._shape.index_keys(contact))))
-        stored = (contact.display, contact.body, numbers, contact.terms)
+        stored = (contact.display, contact.body, self._shape.index_numbers(contact), contact.terms)
         return uid, fingerprint, *stored, checksum(self.synced.id, uid, *stored)

@@ -1,8 +1,12 @@
 -- The stage of one run: an attached file that nobody else reads, deleted at the end.
 
 -- name: make_seen
--- Every uid pulled, with the fingerprint of its row.
-CREATE TABLE staging.seen (uid TEXT PRIMARY KEY, fingerprint INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+-- Every uid pulled, and in which batch it came first.
+CREATE TABLE staging.seen (uid TEXT PRIMARY KEY, batch INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- name: make_held
+-- What the index holds: fingerprints, and whether of a twin.
+CREATE TABLE staging.held (fingerprint INTEGER PRIMARY KEY, is_twin INTEGER NOT NULL) STRICT;
 
 -- name: make_changed
 -- Contacts that are new or differ from the index.
@@ -24,12 +28,34 @@ CREATE TABLE staging.gone (uid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 -- Ids of contacts whose stored words and numbers no longer hold.
 CREATE TABLE staging.outdated (id INTEGER PRIMARY KEY) STRICT;
 
--- name: seen
--- What was pulled of some uids already (JSON).
-SELECT uid, fingerprint FROM staging.seen WHERE uid IN (SELECT value FROM json_each(?));
+-- name: seen_before
+-- Fingerprints of the rows that had some uids (JSON) in earlier batches: those staged, else those the index holds.
+SELECT seen.uid, coalesce(staged.fingerprint, contact.fingerprint)
+FROM json_each(:uids) AS item
+JOIN staging.seen AS seen ON seen.uid = item.value AND seen.batch < :batch
+LEFT JOIN staging.changed AS staged ON staged.uid = seen.uid
+LEFT JOIN contact ON contact.source_id = :source_id AND contact.uid = seen.uid;
 
 -- name: see
-INSERT OR IGNORE INTO staging.seen (uid, fingerprint) VALUES (?, ?);
+INSERT OR IGNORE INTO staging.seen (uid, batch) SELECT value, :batch FROM json_each(:uids);
+
+-- name: hold_by_scan
+-- Reads the whole table: eight times as fast a contact as the next one.
+INSERT OR IGNORE INTO staging.held (fingerprint, is_twin)
+SELECT fingerprint, instr(uid, char(31)) > 1 FROM contact NOT INDEXED WHERE source_id = :source_id
+ORDER BY fingerprint;
+
+-- name: hold_by_source
+-- Reads the contacts of the source, in the order of the file: their ids come from an index alone.
+INSERT OR IGNORE INTO staging.held (fingerprint, is_twin)
+SELECT fingerprint, instr(uid, char(31)) > 1
+FROM contact
+WHERE id IN (SELECT id FROM contact WHERE source_id = :source_id)
+ORDER BY fingerprint;
+
+-- name: held
+-- Which of some fingerprints (JSON) the index holds.
+SELECT fingerprint, is_twin FROM staging.held WHERE fingerprint IN (SELECT value FROM json_each(?));
 
 -- name: change
 INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms, checksum)

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lookupd.sync.stage import End, Outcome, Stage
+from lookupd.sync.end import End, Outcome
+from lookupd.sync.stage import Stage
 from tests.fakes import Directory, source_of
 from tests.sync.ground import Ground, people
 
@@ -165,3 +166,54 @@ def test_a_stage_that_cannot_be_made_leaves_nothing(ground):
     with pytest.raises(sqlite3.IntegrityError, match="refused"):
         Stage.open(ground.paths.index, ground.paths.staging, source_of(Directory()).shape)
     assert [*ground.paths.staging.iterdir()] == []
+
+
+def added(ground, *batches):
+    """What a pull of everything in these batches makes of the index: names by uid."""
+    shape = source_of(Directory()).shape
+    with closing(Stage.open(ground.paths.index, ground.paths.staging, shape)) as stage:
+        for rows in batches:
+            stage.add([shape.checked(row) for row in rows])
+        stage.find_gone()
+        stage.apply(stage.plan(), END)
+        oddities = stage.oddities()
+    ground.check()
+    return sorted((uid.partition("\x1f")[0], body["name"]) for uid, body in ground.bodies().items()), oddities
+
+
+ADA, OTHER, BOB = ({"id": uid, "name": name} for uid, name in (("1", "Ada"), ("1", "Other"), ("2", "Bob")))
+
+
+@pytest.mark.parametrize("before", [[], [ADA], [OTHER], [BOB], [ADA, OTHER]])
+def test_rows_that_share_an_id_are_kept_in_whichever_batches_they_come(ground, before):
+    added(ground, before)
+    kept, oddities = added(ground, [ADA], [OTHER, BOB], [BOB, ADA])
+    assert kept == [("1", "Ada"), ("1", "Other"), ("2", "Bob")]
+    assert oddities == ("1 rows share their 'id' with another row: kept beside it",)
+
+
+@pytest.mark.parametrize("before", [[], [ADA, BOB], [BOB]])
+def test_a_row_that_is_listed_twice_is_one_contact(ground, before):
+    added(ground, before)
+    assert added(ground, [ADA, BOB], [ADA], [BOB, ADA]) == ([("1", "Ada"), ("2", "Bob")], ())
+
+
+@pytest.mark.parametrize("others", [0, 200])
+def test_an_unchanged_source_changes_nothing_however_many_contacts_others_have(ground, others):
+    shape, other = source_of(Directory()).shape, source_of(Directory(), name="other").shape
+    for one, rows in ((other, people(others)), (shape, people(5))):
+        with closing(Stage.open(ground.paths.index, ground.paths.staging, one)) as stage:
+            stage.add([one.checked(row) for row in rows])
+            stage.find_gone()
+            stage.apply(stage.plan(), END)
+    with closing(Stage.open(ground.paths.index, ground.paths.staging, shape)) as stage:
+        stage.add([shape.checked(row) for row in people(5)])
+        stage.find_gone()
+        plan = stage.plan()
+    assert (plan.unchanged, plan.is_change) == (5, False)
+
+
+def test_what_is_sorted_on_disk_lies_beside_the_index(ground):
+    with closing(staged(ground, [])) as stage:
+        [(folder,)] = stage._index.execute("PRAGMA temp_store_directory").fetchall()
+    assert folder == str(ground.paths.index.parent)

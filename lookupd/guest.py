@@ -1,6 +1,7 @@
 """Who may ask without a token: telephones and PBXes, by their address, or by a secret of their own.
 
-Rule: a secret that was mistyped, revoked, or never existed, and an address that is not allowed, look alike.
+Rule: a secret that was mistyped, revoked, or never existed, and an address that is not allowed, look alike
+to who asks. The log tells them apart, each once.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 ACCESS = "dird.guests.read"
 #: wrong secrets a second, of one address
 BAD_SECRETS = 5.0
+#: different refusals that are logged; more of them are of one kind
+REFUSALS = 100
 #: no uuid of a user, and no secret, is longer
 LONGEST = 512
 
@@ -83,6 +86,7 @@ class Guests:
         self._bad = Buckets(BAD_SECRETS, BAD_SECRETS, clock)
         self._tenant = str(settings.tenant or DEFAULT_TENANT)
         self._has_warned = False
+        self._refusals: set[str] = set()
 
     def admit(
         self,
@@ -99,6 +103,8 @@ class Guests:
         the reply can hold: they are counted now, and those that are not told are given back by `told`.
         Raises GuestUnknown for all who may not ask, or not so, and Throttled for those who asked too much.
         """
+        if user is not None and len(user) > LONGEST:
+            raise GuestUnknown  # such a user is nobody, and would be remembered with what was searched
         client = Client.of(request, self.settings)
         secret = secret if secret is not None else _password(request)
         token = request.headers.get("X-Auth-Token")
@@ -111,6 +117,7 @@ class Guests:
         if client.is_in(self.settings.trusted):
             return known
         if wait := self._told.wait(known.name):
+            self._note(f"{known.name} was told more contacts than guests.rate allows (see guests.trusted)")
             raise Throttled(known.name, wait)
         self._told.take(known.name, most)
         return replace(known, reserved=most)
@@ -130,12 +137,13 @@ class Guests:
         token = devices.find(secret) if secret.isascii() and len(secret) <= LONGEST else None
         if token is None or not token.is_device:
             raise self._wrong(client)
+        name = f"device {token.name!r} ({token.id})"
         if user is not None and token.user not in {None, user}:
-            raise GuestUnknown
+            raise self._refused(f"{name} is that of another user")
         if profile is not None and token.profile not in {None, profile}:
-            raise GuestUnknown
+            raise self._refused(f"{name} may use the profile {token.profile!r} only")
         principal = Principal(tenant=token.tenant, user=token.user or user, scopes=(ACCESS,))
-        return Guest(principal=principal, profile=token.profile, name=f"device {token.name!r} ({token.id})")
+        return Guest(principal=principal, profile=token.profile, name=name)
 
     def _holder(self, client: Client, token: str, tenant: str | None, user: str | None) -> Guest:
         """The holder of an ordinary token."""
@@ -155,12 +163,14 @@ class Guests:
         if client.is_hidden and not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "a guest came through a proxy that is not believed, so its address is not known "
-                "(name the proxy under guests.proxies)"
+                "a guest came through a proxy that is not believed, or does not say for whom it asks, so its "
+                "address is not known (name the proxy under guests.proxies, and let it send X-Forwarded-For)"
             )
         # A page of the world in the browser of a neighbour is no neighbour: what sends Origin would read it.
-        if not client.is_in(self.settings.subnets) or "Origin" in request.headers:
+        if client.is_hidden or "Origin" in request.headers:
             raise GuestUnknown
+        if not client.is_in(self.settings.subnets):
+            raise self._refused(f"{client.name} is not in guests.subnets, and sent no secret")
         principal = Principal(tenant=self._tenant, user=user, scopes=(ACCESS,))
         return Guest(principal=principal, profile=None, name=client.name, min_term=self.settings.min_term)
 
@@ -169,7 +179,18 @@ class Guests:
         if wait := self._bad.wait(client.name):
             return Throttled(client.name, wait)
         self._bad.take(client.name)
+        return self._refused(f"{client.name} sent a wrong or revoked secret (see lookupd token list)")
+
+    def _refused(self, why: str) -> GuestUnknown:
+        """What to raise; whoever runs the server is told why."""
+        self._note(why)
         return GuestUnknown()
+
+    def _note(self, why: str) -> None:
+        """Log why a guest was refused, unless that was done."""
+        if why not in self._refusals and len(self._refusals) < REFUSALS:
+            self._refusals.add(why)
+            logger.warning("a guest was refused: %s", why)
 
 
 def _password(request: web.Request) -> str | None:

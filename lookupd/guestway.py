@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 Address: TypeAlias = IPv4Address | IPv6Address
 
 #: headers that tell of a proxy
-_PROXIED: Final = ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host")
+_PROXIED: Final = (
+    *("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via", "X-Forwarded-Host", "X-Forwarded-Proto"),
+    *("X-Forwarded-Port", "X-Forwarded-Server", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP"),
+)
+#: characters of an address with a port, and more than any has
+_LONGEST: Final = 80
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _HOP: Final = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+)(?::[0-9]+)?|([0-9A-Fa-f:.]+)")
 _PREFIX: Final = re.compile(r"(?:/[A-Za-z0-9._~%-]+)+")
@@ -40,7 +45,7 @@ class Client:
     address: Address | None
     #: configured proxies it came through
     proxies: int
-    #: whether it came through a proxy that is not configured
+    #: whether it came through a proxy that is not configured, or that does not say for whom it asks
     is_hidden: bool = False
 
     @classmethod
@@ -50,11 +55,12 @@ class Client:
         if not _is_in(peer, settings.proxies):
             is_hidden = any(name in request.headers for name in _PROXIED)
             return cls(address=None if is_hidden else peer, proxies=0, is_hidden=is_hidden)
-        hops = [
-            hop.strip() for line in request.headers.getall("X-Forwarded-For", ()) for hop in line.split(",")
-        ]
+        lines = request.headers.getall("X-Forwarded-For", ())
+        hops = [hop for line in lines for hop in map(str.strip, line.split(",")) if hop]
+        if not hops and any(request.headers.get(name) for name in _PROXIED):
+            return cls(address=None, proxies=1, is_hidden=True)
         address, proxies = peer, 1
-        for hop in reversed([hop for hop in hops if hop]):
+        for hop in reversed(hops):
             address = address_of(hop)
             if not _is_in(address, settings.proxies):
                 break
@@ -75,9 +81,13 @@ class Client:
         return _is_in(self.address, networks)
 
 
-@lru_cache(maxsize=4096)
 def address_of(text: str) -> Address | None:
     """The address in a text, which may have a port; None where there is none."""
+    return _address(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> Address | None:
     found = _HOP.fullmatch(text.partition("%")[0])
     try:
         address = ip_address(next(filter(None, found.groups()))) if found else None
@@ -134,7 +144,8 @@ def _own(request: web.BaseRequest) -> tuple[str, int | None]:
 
 
 def _port(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() and 0 < int(text) < 65536 else None  # noqa: PLR2004
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 5  # noqa: PLR2004 - no port is longer
+    return int(text) if is_number and 0 < int(text) < 65536 else None  # noqa: PLR2004
 
 
 def _prefix(text: str) -> str:

@@ -112,7 +112,7 @@ class Supervisor:
         try:
             while True:
                 async with asyncio.timeout(self._silence):
-                    if not await process.stdout.readline():
+                    if not await _line(process.stdout):
                         return
                 if not self.ready.is_set():
                     logger.info("%s is there", self._kept.name)
@@ -122,3 +122,11 @@ class Supervisor:
             logger.error("%s gave no sign of life for %.0f s: killed", self._kept.name, self._silence)  # noqa: TRY400 - it says all
             with suppress(ProcessLookupError):
                 process.kill()
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    """The next line, or a part of one that is too long; empty at the end."""
+    try:
+        return await stream.readline()
+    except ValueError:
+        return b"..."

@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestServer
 from lookupd.auth import Everybody, TokenHolders
 from lookupd.config import DEFAULT_TENANT
 from lookupd.errors import GuestUnknown, NotPermitted, Throttled
-from lookupd.guest import ACCESS, Guests
+from lookupd.guest import ACCESS, LONGEST, REFUSALS, Guests
 from lookupd.guestsettings import GuestSettings
 from lookupd.state.tokens import Tokens, device_scope
 from tests.test_guestrate import Seconds
@@ -243,6 +243,49 @@ async def test_five_wrong_secrets_a_second_are_refused_and_further_ones_throttle
         assert isinstance(await ask(secret="lkp_again"), GuestUnknown)
         assert isinstance(await ask(secret="lkp_again"), Throttled)
     assert isinstance(await gate.ask({"X-Forwarded-For": "192.0.2.7"}, secret="lkp_again"), GuestUnknown)
+
+
+async def test_no_user_is_so_long_that_remembering_them_would_cost_memory(tokens):
+    _, secret = device(tokens)
+    gate = Gate(tokens, subnets=["127.0.0.0/8"])
+    assert (await gate.ask(user="u" * LONGEST)).principal.user == "u" * LONGEST
+    assert isinstance(await gate.ask(user="u" * (LONGEST + 1)), GuestUnknown)
+    assert isinstance(await gate.ask(secret=secret, user="u" * (LONGEST + 1)), GuestUnknown)
+
+
+async def test_why_a_guest_may_not_ask_is_logged_once_and_without_the_secret(tokens, caplog):
+    _, secret = device(tokens, profile="sales", user=USER)
+    gate = Gate(tokens)
+    with caplog.at_level(logging.WARNING, "lookupd.guest"):
+        async with gate.asked() as ask:
+            for _ in range(2):
+                for wanted in ({}, {"secret": "lkp_x"}, {"secret": secret, "profile": "other"},
+                               {"secret": secret, "user": OTHER}):  # fmt: skip
+                    assert isinstance(await ask(**wanted), GuestUnknown)
+    assert len(caplog.messages) == 4
+    for text in ("this machine is not in guests.subnets", "this machine sent a wrong or revoked secret",
+                 "may use the profile 'sales' only", "is that of another user"):  # fmt: skip
+        assert text in caplog.text
+    assert "lkp_" not in caplog.text
+
+
+async def test_that_a_guest_was_told_too_much_is_logged_with_what_helps(tokens, caplog):
+    gate = Gate(tokens, subnets=["127.0.0.0/8"], burst=1)
+    with caplog.at_level(logging.WARNING, "lookupd.guest"):
+        async with gate.asked() as ask:
+            assert (await ask(most=5)).name == "this machine"
+            assert isinstance(await ask(), Throttled)
+    [line] = caplog.messages
+    assert "this machine" in line
+    assert "guests.trusted" in line
+
+
+async def test_reasons_without_end_are_logged_up_to_a_bound(tokens, caplog):
+    gate = Gate(tokens, proxies=["127.0.0.1/32"])
+    with caplog.at_level(logging.WARNING, "lookupd.guest"):
+        for last in range(REFUSALS + 5):
+            await gate.ask({"X-Forwarded-For": f"192.0.2.{last}"})
+    assert len(caplog.messages) == REFUSALS
 
 
 async def test_a_proxy_nobody_named_makes_no_neighbours_and_that_is_said_once(tokens, caplog):

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lookupd import guestway
 from lookupd.guestsettings import GuestSettings
 from lookupd.guestway import Client, address_of, external_base
 
@@ -68,6 +69,26 @@ async def test_what_comes_through_a_proxy_nobody_named_has_no_address(name):
     assert Client(address=ip_address("127.9.9.9"), proxies=0).name == "this machine"
 
 
+@pytest.mark.parametrize("name", ["X-Real-IP", "Forwarded", "Via", "X-Forwarded-Proto", "CF-Connecting-IP"])
+async def test_a_proxy_of_ours_that_does_not_say_for_whom_it_asks_is_no_client_itself(name):
+    client, _, _ = await met({name: "198.51.100.7"}, proxies=PROXIES)
+    assert (client.address, client.is_hidden) == (None, True)
+    client, _, _ = await met({name: "x", "X-Forwarded-For": "198.51.100.7"}, proxies=PROXIES)
+    assert str(client.address) == "198.51.100.7"
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-Proto", "X-Forwarded-Port", "X-Client-IP", "CF-Connecting-IP"])
+async def test_every_header_of_proxies_gives_one_away_that_nobody_named(name):
+    client, _, _ = await met({name: "443"})
+    assert (client.address, client.is_hidden) == (None, True)
+
+
+def test_no_address_is_so_long_that_remembering_it_would_cost_memory():
+    known = guestway._address.cache_info().currsize
+    assert address_of("1" * 5000) is None
+    assert guestway._address.cache_info().currsize == known
+
+
 async def test_without_a_proxy_the_peer_is_the_client():
     client, _, _ = await met({})
     assert (str(client.address), client.proxies, client.is_hidden) == ("127.0.0.1", 0, False)
@@ -108,6 +129,7 @@ def test_an_address_is_found_with_and_without_a_port(address, port):
         ({"X-Forwarded-Prefix": '/"><x'}, "http://pbx:8080"),
         ({"X-Forwarded-Proto": "javascript", "X-Forwarded-Host": "a b", "X-Forwarded-Port": "x"}, "http://pbx:8080"),
         ({"X-Forwarded-Host": "forged, real"}, "http://real"),
+        ({"X-Forwarded-Port": "9" * 5000}, "http://pbx:8080"),
     ],
 )  # fmt: skip
 async def test_a_configured_proxy_says_what_clients_call_us(headers, base):

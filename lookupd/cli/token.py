@@ -57,7 +57,12 @@ def add(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Make a token. It is shown once and cannot be shown again."""
     scopes = _scopes(ctx, scopes, profile, is_device=is_device)
-    with closing(Tokens(read(ctx).data / "state.db")) as tokens:
+    config = read(ctx)
+    there = {one.name or key for key, one in config.profiles.items() if one.tenant_uuid == str(tenant)}
+    if profile and profile not in there:
+        known = ", ".join(sorted(there)) or "none"
+        output.say(f"no profile is called {profile!r} in this tenant yet (configured: {known})", err=True)
+    with closing(Tokens(config.data / "state.db")) as tokens:
         added, secret = tokens.add(
             name, tenant=str(tenant), user=str(user) if user else None, scopes=scopes, now=datetime.now(UTC)
         )

@@ -11,7 +11,7 @@ _LOOKUP: Final = r"/0\.1/(?:[^/?]+/)?directories/(?:lookup|input|menu)/|/(?:p/[^
 _SPARED: Final = r"/(?:live|ready|0\.1/status)"
 _is_lookup, _is_spared = re.compile(_LOOKUP).match, re.compile(_SPARED).match
 _is_lookup_bytes, _is_spared_bytes = re.compile(_LOOKUP.encode()).match, re.compile(_SPARED.encode()).match
-_is_shown: Final = re.compile(rb"/(?:cid|crm|p|v2|v3)(?:[/?]|$)").match
+_is_shown: Final = re.compile(rb"/+(?:cid|crm|p|v2|v3)(?:[/?]|$)").match
 
 #: the beginning of most requests: certainly a reverse question
 REVERSE_QUESTION: Final = b"GET /0.1/directories/reverse/"

@@ -144,6 +144,12 @@ def test_a_url_that_is_none_is_refused(site, url):
     assert site.run("phone-config", "snom", "--url", url).exit_code == 2
 
 
+def test_of_what_has_no_secrets_it_is_said_how_it_may_ask(site):
+    result = site.run("phone-config", "fastagi", "--url", "http://192.0.2.5:9489")
+    assert result.stderr == "fastagi has no secrets: its address says whether it may ask\n"
+    assert "subnets" in result.stdout
+
+
 # --- without --url
 
 

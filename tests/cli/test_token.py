@@ -86,6 +86,15 @@ def test_names_of_tokens_cannot_break_a_line(site):
     assert line.split("\t")[1] == "a b c [2J"
 
 
+def test_a_device_for_a_profile_that_is_not_there_is_made_and_that_is_said(site):
+    given = ("token", "add", "hall", "--device", "--profile")
+    result = site.run(*given, "sales")
+    assert result.exit_code == 0
+    assert result.stderr == "no profile is called 'sales' in this tenant yet (configured: default)\n"
+    assert site.run(*given, "default").stderr == ""
+    assert "(configured: none)" in site.run(*given, "default", "--tenant", TENANT).stderr
+
+
 def test_the_secret_of_a_device_has_its_own_scope_and_nothing_else(site):
     added = site.json("token", "add", "hall", "--device", "--profile", "sales.fr", "--user", USER)
     token = find(site, added["token"])

@@ -137,3 +137,9 @@ async def test_one_that_falls_silent_is_killed_and_started_again(config, caplog)
         first = supervisor._process.pid
         await until(lambda: supervisor._process.pid != first)
     assert logging.ERROR in said(caplog, "gave no sign of life for 0 s: killed")
+
+
+async def test_a_process_that_writes_lines_without_end_is_kept_alive_all_the_same(config, caplog):
+    noisy = python("import sys; sys.stdout.write('x' * 300_000); sys.stdout.flush()")
+    async with supervised(config, *noisy, is_telling=True):
+        await until(lambda: len(said(caplog, "ended with code 0")) >= 2)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -118,8 +118,13 @@ def phone_config(  # noqa: PLR0913 - options of a command
         user=str(user) if user else None,
         secret=secret,
     )
-    click.echo(filled(template, server), nl=False)
-    if secret is None:
+    text = filled(template, server)
+    click.echo(text, nl=False)
+    if secret is not None:
+        return
+    if filled(template, replace(server, secret="any")) == text:  # noqa: S106 - of no device
+        output.say(f"{vendor.lower()} has no secrets: its address says whether it may ask", err=True)
+    else:
         output.say("without --secret its address must be in guests.subnets of the configuration", err=True)
 
 

@@ -53,7 +53,7 @@ class Crm:
         self._guests.told(guest, 0)
         base = self._guests.base(request)
         if question.secret is not None:
-            base = f"{base}/p/{question.secret}"
+            base = f"{base}/p/{quote(question.secret, safe='')}"
         query = [] if question.profile is None else [("profile", question.profile)]
         body = _template(base, query)
         disposition = {"Content-Disposition": 'attachment; filename="lookupd-3cx.xml"'}

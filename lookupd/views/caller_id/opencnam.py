@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from aiohttp import web
 
 from lookupd.rest import json_response
+from lookupd.views.caller_id.name import clean
 from lookupd.views.caller_id.plain import text
 from lookupd.views.caller_id.question import Question
 from lookupd.views.dird.shape import answer_headers
@@ -57,6 +58,6 @@ def _found(caller: Caller, version: str) -> dict[str, str | int]:
 def _xml(found: Mapping[str, str | int], headers: Mapping[str, str] | None) -> web.Response:
     root = ET.Element("object")
     for name, value in found.items():
-        ET.SubElement(root, name).text = str(value)
+        ET.SubElement(root, name).text = clean(str(value))
     body = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return web.Response(body=body, headers=headers, content_type="application/xml", charset="utf-8")

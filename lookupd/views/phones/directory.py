@@ -15,7 +15,7 @@ from aiohttp import web
 
 from lookupd.errors import GuestUnknown, LookupdError, QuestionError, Throttled
 from lookupd.views.phones import query
-from lookupd.views.phones.document import clean
+from lookupd.views.phones.document import clean, is_seen
 from lookupd.views.phones.found import REACH, Found, entry_of
 from lookupd.views.phones.language import texts
 from lookupd.views.phones.page import Page, cut
@@ -134,7 +134,7 @@ class Directory:
         )
 
     async def _found(self, asked: Asked, guest: Guest, sheet: Sheet, term: str) -> Found:
-        if len(term) < guest.min_term:
+        if guest.min_term and query.letters(term) < guest.min_term:
             wanted = sheet.texts("Type at least %d characters").replace("%d", str(guest.min_term))
             raise _Message(wanted, 403)
         is_going_on = asked.vendor.window(asked.vendor.limits, asked.query, 0).offset > 0
@@ -149,7 +149,8 @@ class Directory:
             return Found(entries=(), is_partial=bool(answer.failed))
         contact = answer.known.contact
         shown = entry_of(contact, self._catalog.columns(guest.principal, profile), lambda *_: (number,))
-        name = clean(contact.display or "") or (shown.name if shown else number)
+        display = clean(contact.display or "")
+        name = display if is_seen(display) else shown.name if shown else number
         entry = Entry(name, (Number(number),), f"{contact.source}/{contact.uid}")
         return Found(entries=(entry,), is_partial=False)
 

@@ -36,6 +36,11 @@ def clean(text: str) -> str:
     return " ".join(_UNWANTED.sub("", text).split())
 
 
+def is_seen(text: str) -> bool:
+    """Whether anything of a text can be seen: a letter, a digit, a sign."""
+    return any(unicodedata.category(char)[0] in "LNSP" for char in text)
+
+
 def clip(text: str, length: int) -> str:
     """At most so many characters of a text; no accent, and no part of an emoji, loses what it belongs to."""
     if len(text) <= length:

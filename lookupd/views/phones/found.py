@@ -33,6 +33,8 @@ FRESH: Final = 5.0
 KEPT: Final = 300.0
 #: entries that are kept in all
 MOST: Final = 50_000
+#: entries that a list counts as, besides its own: so lists of nobody are not many either
+OVERHEAD: Final = 25
 
 
 class Lookup(Protocol):
@@ -130,11 +132,11 @@ class Finder:
         return found
 
     def _forget(self, now: float) -> None:
-        size = sum(len(kept.found.entries) + 1 for kept in self._kept.values())
+        size = sum(map(_size, self._kept.values()))
         for question, kept in [*self._kept.items()]:
             if size <= MOST and now - kept.at <= KEPT:
                 break
-            size -= len(kept.found.entries) + 1
+            size -= _size(kept)
             del self._kept[question]
 
     async def _all(self, principal: Principal, profile: str, term: str) -> Found:
@@ -154,6 +156,10 @@ class Finder:
             return Found(entries=[*entries.values()], is_partial=is_partial)
         order = partial(rows.in_order_of_names, [*entries.values()])
         return Found(entries=await aside(order, len(entries)), is_partial=is_partial)
+
+
+def _size(kept: _Kept) -> int:
+    return len(kept.found.entries) + OVERHEAD
 
 
 async def _entries(

@@ -50,8 +50,12 @@ class Links:
 
     def with_user_in_path(self) -> Links:
         """The same with one parameter less, where there is such a path, and a user."""
-        if USER not in self.kept or self.form == OF_DEVICE:
+        user = self.kept.get(USER)
+        if user is None or (user and self.form == OF_DEVICE):
             return self
-        words = {**self.words, "user_uuid": self.kept[USER]}
         kept = {name: value for name, value in self.kept.items() if name != USER}
+        if not user:  # nobody: no path has a place for that, and two need none
+            form = OF_DEVICE if self.form == OF_DEVICE else PLAIN
+            return Links(base=self.base, form=form, words=self.words, kept=kept)
+        words = {**self.words, "user_uuid": user}
         return Links(base=self.base, form=WAZO_USER, words=words, kept=kept)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
+from lookupd.fold import words
 from lookupd.views.phones.document import clean, clip
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def parse(raw: str) -> dict[str, str]:
 
 
 def _decoded(text: str) -> str:
-    data = unquote_to_bytes(text.replace("+", " "))
+    data = unquote_to_bytes(text.replace("+", " ").encode("utf-8", "surrogateescape"))
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -50,6 +51,14 @@ def term(text: str) -> str:
     """
     text = clean(text)
     return "" if text.casefold() in _PLACEHOLDERS else clip(clean(text.replace("*", " ")), _LONGEST)
+
+
+def letters(text: str) -> int:
+    """How many letters and digits of a term narrow a search: no signs, no word that begins another one."""
+    typed = {*words(text)}
+    return sum(
+        len(word) for word in typed if not any(other != word and other.startswith(word) for other in typed)
+    )
 
 
 def whole(query: Mapping[str, str], name: str) -> int | None:

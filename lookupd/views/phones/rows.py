@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lookupd.fold import words
-from lookupd.views.phones.document import clean
+from lookupd.views.phones.document import clean, is_seen
 from lookupd.views.phones.label import Kind, kind, rank
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contact: a name that is not empty, and at least one number."""
+    """A contact: a name that can be seen, and at least one number."""
 
     name: str
     numbers: tuple[Number, ...]
@@ -58,7 +58,7 @@ def entry(contact: Contact, columns: Sequence[Column], dial: Callable[[str], Ite
     names: list[str] = []
     for column, value in cells:
         if column.type == "name":
-            names += filter(None, map(clean, _texts(value)))
+            names += map(clean, _texts(value))
         if column.type == "number":
             header = column.title or column.field or ""
             for digits in (digits for text in _texts(value) for digits in dial(text)):
@@ -66,7 +66,7 @@ def entry(contact: Contact, columns: Sequence[Column], dial: Callable[[str], Ite
     if not found:
         return None
     numbers = tuple(sorted(found.values(), key=lambda number: rank(number.header)))
-    name = next(iter(names), "") or clean(contact.display or "") or numbers[0].digits
+    name = next(filter(is_seen, [*names, clean(contact.display or "")]), numbers[0].digits)
     return Entry(name, numbers, f"{contact.source}/{contact.uid}")
 
 

@@ -6,12 +6,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from aiohttp import web
 from typing_extensions import override
 
 from lookupd.errors import QuestionError
 from lookupd.plugins import BaseViewPlugin, ViewArgs
 from lookupd.rest import Refused, json_response, told
+from lookupd.setting import hint
 from lookupd.views.phones import link, query
 from lookupd.views.phones.directory import Asked, Directory
 from lookupd.views.phones.found import Finder
@@ -23,9 +23,12 @@ from lookupd.views.phones.vendors import VENDORS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from aiohttp import web
+
     from lookupd.views.phones.vendor import Vendor
 
 _ENTRIES: Final = ("menu", "input", "lookup")
+_FORM: Final = "application/x-www-form-urlencoded"
 #: parameters that stand in every link
 _KEPT: Final[tuple[str, ...]] = (link.USER, "limit", "language")
 #: so long is nothing that makes sense in them
@@ -73,7 +76,7 @@ class PhonesView(BaseViewPlugin):
             return json_response(body, status)
 
     async def _asked(self, form: str, entry: str | None, request: web.Request) -> Asked:
-        """The request, taken apart. Raises Refused, HTTPNotFound."""
+        """The request, taken apart. Raises Refused."""
         words = dict(request.match_info)
         vendor, entry = _entry(words["vendor"], entry or words.pop("entry"))
         sent = await _sent(request)
@@ -101,22 +104,29 @@ def _route(path: str) -> str:
 
 
 def _entry(word: str, entry: str) -> tuple[Vendor, str]:
-    """The vendor, and what it is asked for. Raises HTTPNotFound where it does not know that."""
+    """The vendor, and what it is asked for. Raises Refused where it does not know that."""
     vendor = VENDORS.get(word)
     if vendor is None:
-        raise web.HTTPNotFound
+        there = ", ".join(sorted(VENDORS))
+        raise _not_found(f"no vendor is called {word!r}{hint(word, VENDORS)}; there are: {there}")
     pages = {"menu": vendor.menu, "input": vendor.input, "lookup": vendor.page}
     entry = "lookup" if entry in vendor.files else entry
     if pages.get(entry) is None:
-        raise web.HTTPNotFound
+        there = ", ".join([*(name for name, page in pages.items() if page is not None), *vendor.files])
+        raise _not_found(f"{word!r} has no page {entry!r}; there are: {there}")
     return vendor, entry
 
 
+def _not_found(reason: str) -> Refused:
+    """What is told like a profile that does not exist."""
+    return Refused(404, {"reason": [reason], "timestamp": [time.time()], "status_code": 404})
+
+
 async def _sent(request: web.Request) -> dict[str, str]:
-    """The parameters, of the query and of a form."""
-    form = await request.post() if request.method == "POST" else {}
-    texts = {name: value for name, value in form.items() if isinstance(value, str)}
-    return {**query.parse(request.rel_url.raw_query_string), **texts}
+    """The parameters, of the query and of a form; of what else may be posted nothing is read."""
+    is_form = request.method == "POST" and request.content_type == _FORM
+    form = (await request.read()).decode("ascii", "surrogateescape").strip() if is_form else ""
+    return {**query.parse(request.rel_url.raw_query_string), **query.parse(form)}
 
 
 def _missing(vendor: Vendor, entry: str, sent: Mapping[str, str]) -> list[str]:

@@ -98,6 +98,12 @@ async def test_the_template_keeps_the_secret_and_the_profile(new_site):
     )
 
 
+async def test_what_stands_for_a_secret_where_none_is_needed_is_encoded_in_the_template(new_site):
+    site = await new_site(f"auth: {{mode: none}}\n{CONFIG}")
+    reply = await ask(site, "/p/a%22%26%5BBase%5D%3F/crm/3cx.xml")
+    assert reply.body.decode() == TEMPLATE.format(base=f"{site.url}/p/a%22%26%5BBase%5D%3F", query="")
+
+
 @pytest.mark.parametrize("profile", [None, "default"])
 def test_a_device_s_scope_is_none_of_the_interface(profile):
     assert not device_scope(profile).startswith("dird")

@@ -35,6 +35,12 @@ async def test_xml_is_xml(site):
     assert reply.headers["Content-Type"] == "application/xml; charset=utf-8"
 
 
+@pytest.mark.parametrize("number", ["%00", "1%012", "%EF%BF%BE", "%1B[0m"])
+async def test_xml_is_xml_whatever_the_number(site, number):
+    reply = await phone(site, f"/v3/phone/{number}?format=xml")
+    assert (reply.status, ET.fromstring(reply.body).findtext("name")) == (200, "")
+
+
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [("text/pbx", "text/plain"), ("application/xml", "application/xml"), ("*/*", "application/json")],

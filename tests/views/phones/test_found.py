@@ -103,13 +103,20 @@ async def test_whoever_no_longer_waits_takes_nothing_from_others(finder, lookup)
     assert len(await second) == 5
 
 
+async def test_lists_of_nobody_are_bounded_too(finder, monkeypatch):
+    monkeypatch.setattr(found, "MOST", 10 * found.OVERHEAD)
+    for at in range(30):
+        assert await names(finder, f"nobody {at}") == []
+    assert len(finder._kept) == 10
+
+
 async def test_an_unknown_profile_is_no_list(finder):
     with pytest.raises(UnknownProfile):
         await finder.find(ME, "nope", "", is_going_on=False)
 
 
 async def test_what_is_kept_is_bounded(finder, clock, monkeypatch):
-    monkeypatch.setattr(found, "MOST", 12)
+    monkeypatch.setattr(found, "MOST", 12 + 2 * found.OVERHEAD)
     for at in range(6):
         await names(finder, principal=Principal(tenant="t", user=str(at)))
     assert [question[0].user for question in finder._kept] == ["4", "5"]

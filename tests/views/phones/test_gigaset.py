@@ -22,9 +22,10 @@ class Callers:
     """A reverse service that knows one caller."""
 
     failed: tuple = ()
+    name: str = "Ada Lovelace"
 
     async def who(self, principal, profile, exten):
-        [ada] = contacts([person("Ada Lovelace", "0199001234")])
+        [ada] = contacts([person(self.name, "0199001234")])
         known = SimpleNamespace(contact=ada) if exten == "0199001234" else None
         return SimpleNamespace(known=known, failed=self.failed)
 
@@ -100,6 +101,19 @@ async def test_a_caller_nobody_knows_is_not_found_in_the_field_that_was_asked(ph
     seen = await part(phones, RINGING.format("0123456789"))
     assert (seen.total, seen.root.get("notfound")) == (0, "hm")
     assert phones.guests.log == [0]
+
+
+@pytest.mark.parametrize("withheld", ["anonymous", "%D9%A3", "sip%3Ax"])
+async def test_a_caller_without_a_number_is_not_the_first_of_everybody(phones, withheld):
+    seen = await part(phones, RINGING.format(withheld))
+    assert (seen.total, seen.root.get("notfound")) == (0, "hm")
+    assert phones.services["lookup"].asked == []
+
+
+async def test_a_caller_whose_name_cannot_be_seen_is_shown_by_number(phones):
+    phones.services["reverse"].name = "\u200d"
+    seen = await part(phones, RINGING.format("0199001234"))
+    assert seen.rows == [("0199001234", "0199001234")]
 
 
 async def test_a_caller_who_cannot_be_looked_up_is_an_error_and_not_an_absence(phones):

@@ -33,6 +33,14 @@ def test_what_stands_in_a_link_comes_back_from_it(user, term):
     assert query.parse(urlsplit(url).query) == wanted
 
 
+def test_a_user_that_is_empty_is_no_part_of_a_path():
+    for form in (link.WAZO, link.VENDOR_FIRST, link.PLAIN):
+        moved = links(form, xivo_user_uuid="").with_user_in_path()
+        assert moved.to("lookup", term="a") == links(link.PLAIN).to("lookup", term="a")
+    moved = links(link.OF_DEVICE, xivo_user_uuid="").with_user_in_path()
+    assert moved.to("lookup", term="a") == links(link.OF_DEVICE).to("lookup", term="a")
+
+
 def test_a_user_can_stand_in_the_path_instead():
     path = "https://h/dir/0.1/directories/lookup/a%20b%2F%C3%BC%25/cisco/u%2F1"
     for form in (link.WAZO, link.VENDOR_FIRST, link.PLAIN):

@@ -119,6 +119,19 @@ async def test_what_is_no_phone_or_not_for_this_phone_is_not_found(phones, path)
     assert (await phones.ask(path)).status == 404
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/phones/yeelink/default/lookup", ("'yeelink'", "did you mean 'yealink'?", "snom-tbook")),
+        ("/phones/cisco/default/page", ("'cisco'", "'page'", "menu, input, lookup")),
+        ("/phones/grandstream/default/input", ("'grandstream'", "'input'", "lookup, phonebook.xml")),
+    ],
+)
+async def test_a_vendor_and_a_page_that_do_not_exist_are_named_with_those_there_are(phones, path, named):
+    [reason] = json.loads((await phones.ask(path)).body)["reason"]
+    assert [text for text in named if text not in reason] == []
+
+
 @pytest.mark.parametrize("entry", ["menu", "input", "lookup"])
 async def test_an_unknown_profile_is_told_as_by_wazo(phones, entry):
     reply = await phones.ask(f"/0.1/directories/{entry}/nope/cisco?xivo_user_uuid=u&term=a")
@@ -178,6 +191,42 @@ async def test_a_form_that_is_posted_counts_like_a_query(phones):
     assert CHECKERS["openstage"](reply.body).rows == [("P07", "1007")]
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "application/x-www-form-urlencoded",
+        "application/x-www-form-urlencoded; charset=nothing",
+        "multipart/form-data",
+        "multipart/form-data; boundary=b",
+    ],
+)
+@pytest.mark.parametrize(
+    "body", [b"term=M\xfc%zz", b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n"]
+)
+async def test_a_form_that_cannot_be_read_is_no_trouble(phones, kind, body):
+    url = "/phones/snom-tbook/default/tbook.xml"
+    assert (await phones.ask(url, "POST", data=body, Content_Type=kind)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/0.1/directories/input/default/snom", "/phones/snom/default/input"])
+async def test_the_form_of_a_snom_for_no_user_leads_on(phones, path):
+    form = CHECKERS["snom"]((await phones.ask(f"{path}?xivo_user_uuid=")).body)
+    reply = await phones.ask(form.text("Url").replace("__T__", "P07"))
+    assert CHECKERS["snom"](reply.body).rows == [("P07", "1007")]
+
+
+async def test_a_form_may_be_in_latin_1():
+    services = {"lookup": Contacts(contacts([person("Müller", "1")])), "catalog": Columns(), "reverse": None}
+    async with serving(services) as phones:
+        reply = await phones.ask(
+            "/phones/openstage/default/lookup",
+            "POST",
+            data=b"term=M\xfcll\r\n",
+            Content_Type="application/x-www-form-urlencoded",
+        )
+        assert CHECKERS["openstage"](reply.body).rows == [("Müller", "1")]
+
+
 async def test_choosing_a_number_on_an_openstage_makes_it_call(phones):
     reply = await phones.ask("/phones/openstage/default/lookup?term=p&dial=1007")
     page = CHECKERS["openstage"](reply.body)
@@ -224,7 +273,7 @@ async def test_guests_are_counted_what_they_are_told_in_contacts():
 async def test_a_term_that_is_too_short_finds_nothing_and_the_phone_says_why():
     services = {"lookup": Contacts(contacts(PEOPLE)), "catalog": Columns(), "reverse": None}
     async with serving(services, min_term=3) as phones:
-        for term in ("", "p0", "*p*", "%23SEARCH"):
+        for term in ("", "p0", "*p*", "%23SEARCH", "p..", "p0%27", "...", "p+P+p", "p+p0"):
             reply = await phones.ask(f"/phones/cisco/default/lookup?term={term}", Accept_Language="de")
             assert cisco(reply).kind == "CiscoIPPhoneText"
             assert "3" in cisco(reply).text("Text")

@@ -54,6 +54,13 @@ def test_a_number_may_be_a_number(value):
     assert shown(entry(name="Ada", mobile=value, office="")) == [("3", "Mobile")]
 
 
+@pytest.mark.parametrize("name", ["", " ", "\u200b", "\u200d", "\u0301", "\ufeff\u00ad"])
+def test_a_name_of_which_nothing_can_be_seen_is_none(name):
+    assert entry(name=name, nick="Ada").name == "Ada"
+    assert entry(display="Ada", name=name).name == "Ada"
+    assert entry(display=name, name=name, mobile="3").name == "100"
+
+
 def test_the_default_of_a_column_counts_where_nothing_stands():
     assert shown(entry(name="Ada")) == [("100", "Office")]
 

@@ -29,12 +29,13 @@ _UNDIALLED: Final = re.compile(r"[^0-9*#+]")
 
 def _asked_field(sent: Mapping[str, str]) -> str | None:
     """The field with the number whose owner is asked for."""
-    return next((name for name in _NUMBERS if any(letter.isdecimal() for letter in sent.get(name, ""))), None)
+    return next((name for name in _NUMBERS if sent.get(name, "").strip("* ")), None)
 
 
 def _number(sent: Mapping[str, str]) -> str | None:
+    """The number whose owner is asked for; empty, and so nobody's, where the caller withholds it."""
     field = _asked_field(sent)
-    return _UNDIALLED.sub("", sent[field]) or None if field is not None else None
+    return _UNDIALLED.sub("", sent[field]) if field is not None else None
 
 
 def _term(sent: Mapping[str, str]) -> str:

@@ -117,7 +117,15 @@ def test_requests_are_of_the_same_kind_before_and_after_they_are_parsed():
 
 
 def test_what_a_pbx_would_show_is_known_before_and_after_it_is_parsed():
-    shown = ["//cid/1", "/cid?number=1", "/cid/1", "/p/secret/cid/1", "/v2/phone/1", "/v3/phone/1", "/crm?number=1"]
+    shown = [
+        "//cid/1",
+        "/cid?number=1",
+        "/cid/1",
+        "/p/secret/cid/1",
+        "/v2/phone/1",
+        "/v3/phone/1",
+        "/crm?number=1",
+    ]
     for path in [*shown, "/", "/0.1/cid", "/cider", "/phones/cisco"]:
         assert is_shown(path.partition("?")[0]) is (path in shown)
         assert is_shown_bytes(f"GET {path} HTTP/1.1\r\n\r\n".encode()) is (path in shown)

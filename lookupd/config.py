@@ -202,7 +202,7 @@ class LookupSettings(Section):
     sources: tuple[str, ...] = Field((), description="names of sources; their order is their priority")
     timeout: Span = Field(timedelta(milliseconds=500), description="deadline of a whole lookup")
     limit: int = Field(
-        500, ge=1, le=1000, description="contacts returned at most, where the client names no limit"
+        100, ge=1, le=1000, description="contacts returned at most, where the client names no limit"
     )
 
 

@@ -26,7 +26,7 @@ CANDIDATES = 1000
 #: the longest beginnings that FTS5 keeps lists for; for a longer one it first merges those of all its words
 LISTED = 5
 #: how many of such a list are looked through for a longer beginning, as long as this share of them has it
-SCANNED, SHARE = 2500, 0.3
+SCANNED, SHARE = 1500, 0.3
 
 
 class Candidates:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
+from uuid import NAMESPACE_DNS, uuid5
 
 import phonenumbers
 from apscheduler.triggers.cron import CronTrigger
@@ -15,6 +16,9 @@ from lookupd.template import Template
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+#: the tenant of everything that does not name one
+DEFAULT_TENANT = str(uuid5(NAMESPACE_DNS, "lookupd"))
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")

@@ -48,6 +48,13 @@ if [ "$(id -u)" -ne 0 ]; then
     exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
+# Servers among them are for tests, which start their own: none is started as a service of this machine.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+fi
 apt-get update --quiet=2
 # shellcheck disable=SC2086 - one word a package
 apt-get install --quiet=2 --no-install-recommends $wanted >/dev/null

@@ -62,7 +62,7 @@ class Connection(Bounded):
         if self._at_once is not None and self._is_done(data, now):
             return
         queue = self._queue
-        if queue.waiting >= queue.alarm and self._is_turned_away(data, now):
+        if (queue.waiting >= queue.alarm or self._is_full) and self._is_turned_away(data, now):
             return
         _received(self, data)
         messages = self._messages
@@ -111,7 +111,7 @@ class Connection(Bounded):
         queue = self._queue
         if self._at_once is not None and self._is_done(whole, now):
             return
-        if queue.waiting >= queue.alarm and self._is_turned_away(whole, now):
+        if (queue.waiting >= queue.alarm or self._is_full) and self._is_turned_away(whole, now):
             return
         _received(self, whole)
         self._note(whole, now)
@@ -184,10 +184,16 @@ class Connection(Bounded):
         self._wire.write(reply)
         return True
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether no more text searches can begin; one that is refused then need not be parsed before."""
+        return self._load.lookups >= self._watch.limits.lookups
+
     def _is_turned_away(self, data: bytes, now: float) -> bool:
         """Whether a request comes when too many wait; then it is answered, or marked to be."""
         kind = Kind.REVERSE if data.startswith(REVERSE_QUESTION) else kind_of_bytes(data)
-        if not self._queue.is_too_long(kind, now):
+        is_one_too_many = kind is Kind.LOOKUP and self._is_full
+        if not is_one_too_many and not self._queue.is_too_long(kind, now):
             return False
         form = self._watch.forms.form(data)
         if form is Form.OTHER or not self._is_clean or self._paused or not self.is_idle:
@@ -196,7 +202,8 @@ class Connection(Bounded):
         if not self._is_between:
             self._is_between = True
             self._watch.has_head(self)
-        self._load.shed["queue_lookup" if kind is Kind.LOOKUP else "queue"] += 1
+        queue = "queue_lookup" if kind is Kind.LOOKUP else "queue"
+        self._load.shed["lookups" if is_one_too_many else queue] += 1
         answer = BUSY[
             form is Form.CLOSES or self._is_last, data.startswith(b"GET ") and not is_shown_bytes(data)
         ]

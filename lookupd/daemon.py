@@ -157,7 +157,10 @@ async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[so
     """Serve on a worker's sockets while it is not there: who connects is not to wait until it is."""
     while True:
         await worker.gone.wait()
-        await served.take(sockets)
+        try:
+            await served.take(sockets)
+        except OSError as error:  # who connects there waits until the process is back
+            logger.error("nobody stands in for a serving process: %s", error)  # noqa: TRY400 - it says all
         await worker.ready.wait()
         served.leave(sockets)
 

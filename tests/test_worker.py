@@ -112,6 +112,17 @@ def test_one_that_is_killed_is_missed_by_nobody_and_started_again(config):
         assert len(everybody(daemon.url)) == 1
 
 
+def test_the_daemon_stands_in_for_one_that_cannot_be_started_again(config):
+    with RunningDaemon(config) as daemon:
+        daemon.wait_for("synced source")
+        pid = ready(daemon)
+        config.write_text("nonsense", encoding="utf-8")  # only who starts reads it
+        os.kill(pid, signal.SIGKILL)
+        daemon.wait_for(f"{WORKER} ended with code 1")
+        [reply] = everybody(daemon.url)
+        assert "Ada" in reply
+
+
 def test_all_follow_the_configuration(config):
     with RunningDaemon(config) as daemon:
         daemon.wait_for("synced source")

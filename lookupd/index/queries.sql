@@ -49,10 +49,6 @@ FROM contact
 WHERE id IN (SELECT id FROM contact WHERE source_id = :source ORDER BY id LIMIT :limit OFFSET :offset)
 ORDER BY id;
 
--- name: size
--- How many contacts some sources have.
-SELECT coalesce(sum(contacts), 0) FROM source WHERE id IN (SELECT value FROM json_each(:sources));
-
 -- name: sources
 -- Every source that was ever synced.
 SELECT id, uuid, name, generation, contacts, synced_at, full_at, cursor, held FROM source;

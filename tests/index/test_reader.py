@@ -5,7 +5,7 @@ import sqlite3
 import pytest
 
 from lookupd.errors import SourceError
-from lookupd.index.reader import CANDIDATES
+from lookupd.index.reader import CANDIDATES, Reader
 from lookupd.number import Tier, parse, question_keys
 from tests.fakes import ADA, BOB, Directory, FakeBackend, source_of
 from tests.sync.ground import FRANCE, people, source_with
@@ -276,3 +276,15 @@ async def test_a_reader_cannot_write(ground):
             await reader._texts.rows("DELETE FROM source", ())
         with pytest.raises(sqlite3.OperationalError):
             reader._points.execute("DELETE FROM source")
+
+
+@pytest.mark.parametrize(("seconds", "is_seen"), [(1e-9, True), (3600.0, False)])
+async def test_a_look_lasts_as_long_as_it_is_to(ground, seconds, is_seen):
+    await ground.hold(ADA)
+    reader = await Reader.open(ground.paths.index, seconds)
+    try:
+        before = reader.sources()
+        ground.rows("UPDATE source SET name = 'another'")  # without a turn of the loop in between
+        assert (reader.sources() != before) is is_seen
+    finally:
+        await reader.close()

@@ -130,6 +130,19 @@ async def test_an_index_hit_of_the_first_source_asks_nobody(open_office):
     assert not any(map(live_questions, (staff, crm, others)))
 
 
+async def test_a_glance_is_not_enough_while_something_is_remembered_of_a_number(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
+    await office.sync()
+    [staff] = office.sources
+    glance, memory = office.reverse.glance(NOBODY.tenant, "default"), office.live._memory
+    assert glance.of(ADAS).display == ADA["name"]
+    memory.put(asked(staff, KEY, NOBODY), None, office.clock() + timedelta(seconds=1))
+    assert glance.of(ADAS) is None
+    assert name(await who(office)) is None
+    memory.forget({staff.uuid})
+    assert glance.of(ADAS).display == ADA["name"]
+
+
 async def test_the_order_of_the_profile_decides_in_the_index(open_office):
     directories = {"staff": Directory(rows=[ADA]), "crm": Directory(rows=[CYD])}
     office = await open_office({"name": "crm"}, {"name": "staff"}, **directories)

@@ -14,7 +14,7 @@ from typing_extensions import override
 from lookupd.front.bounded import Bounded
 from lookupd.front.form import Form
 from lookupd.front.kind import REVERSE_QUESTION, Kind, is_shown_bytes, kind_of_bytes
-from lookupd.front.refusal import BUSY, HEAD_TOO_LARGE
+from lookupd.front.refusal import BUSY, BUSY_EMPTY, HEAD_TOO_LARGE
 
 if TYPE_CHECKING:
     import asyncio
@@ -204,10 +204,9 @@ class Connection(Bounded):
             self._watch.has_head(self)
         queue = "queue_lookup" if kind is Kind.LOOKUP else "queue"
         self._load.shed["lookups" if is_one_too_many else queue] += 1
-        answer = BUSY[
-            form is Form.CLOSES or self._is_last, data.startswith(b"GET ") and not is_shown_bytes(data)
-        ]
-        if form is Form.CLOSES or self._is_last:
+        closes = form is Form.CLOSES or self._is_last
+        answer = BUSY_EMPTY[closes] if is_shown_bytes(data) else BUSY[closes, data.startswith(b"GET ")]
+        if closes:
             self._say_farewell(answer, now)
         else:
             self._wire.write(answer)

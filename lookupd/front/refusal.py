@@ -30,8 +30,9 @@ def _body(status: int) -> bytes:
     return f"{json.dumps({'message': _MESSAGES[status]})}\n".encode()
 
 
-def _ready(status: int, *, closes: bool = False, has_body: bool = True) -> bytes:
-    body = _body(status)
+def _ready(status: int, *, closes: bool = False, has_body: bool = True, is_empty: bool = False) -> bytes:
+    """`has_body` is false for a HEAD, which is told how long the body would be; an empty one has no length."""
+    body = b"" if is_empty else _body(status)
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Content-Type: application/json",
@@ -53,3 +54,5 @@ BUSY: Final = {
     for closes in (False, True)
     for has_body in (False, True)
 }
+#: the same with an empty body, by whether it closes
+BUSY_EMPTY: Final = {closes: _ready(503, closes=closes, is_empty=True) for closes in (False, True)}

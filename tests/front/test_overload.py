@@ -1,5 +1,6 @@
 """Five times as much as can be answered, and many slow clients. Bounds are wide, as machines are busy."""
 
+import asyncio
 import time
 
 import pytest
@@ -82,6 +83,25 @@ async def test_a_refusal_is_what_the_client_expects(head):
         assert (reply.status, reply.header("Connection")) == (503, "close")
         assert await client.is_closed()
         assert (here.begun, here.front.load.shed) == (0, {"queue": 3})
+
+
+async def test_a_refusal_that_would_be_shown_as_a_name_has_no_body():
+    async with site(delay=-1.0, burst_delay=-1.0, burst_time=0.0) as here, wire(here) as client:
+        await too_many_wait(here)
+        reply = await client.ask("/cid?number=7")
+        assert (reply.status, reply.header("Retry-After"), reply.body) == (503, "1", b"")
+
+
+async def test_a_search_too_many_is_refused_before_it_is_parsed():
+    async with site(gate=asyncio.Event(), lookups=1) as here, wire(here) as first, wire(here) as late:
+        first.get(LOOKUP)
+        await here.until(lambda: here.begun == 1)
+        parsed = here.front._server.requests_count
+        assert (await late.ask(LOOKUP)).status == 503
+        assert here.front.load.shed == {"lookups": 1}
+        assert here.front._server.requests_count == parsed
+        here.gate.set()
+        assert (await first.reply()).status == 200
 
 
 async def test_a_request_with_a_body_is_refused_when_it_is_parsed():

@@ -31,7 +31,7 @@ def _body(status: int) -> bytes:
 
 
 def _ready(status: int, *, closes: bool = False, has_body: bool = True, is_empty: bool = False) -> bytes:
-    """`has_body` is false for a HEAD, which is told how long the body would be; an empty one has no length."""
+    """`has_body` is false for a HEAD, which is told how long the body would be."""
     body = b"" if is_empty else _body(status)
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -74,5 +75,7 @@ def _line(source: SourceStatus, condition: dict[str, Any] | None) -> dict[str, o
 
 
 def _breaker(condition: dict[str, Any]) -> str:
-    wait = condition["retry_in"]
-    return f"{condition['breaker']}, asked again in {wait:.0f} s" if wait else str(condition["breaker"])
+    breaker, wait = str(condition["breaker"]), condition["retry_in"]
+    if breaker == "open":
+        return f"open, asked again {f'in {math.ceil(wait)} s' if wait else 'with the next question'}"
+    return breaker

@@ -59,12 +59,10 @@ class Connection(Bounded):
         if not (self._is_between and data[-4:] == _END and len(data) <= self._head_size):
             self._part_received(data, now)
             return
-        if self._at_once is not None and self._is_done(data, now):
-            return
-        queue = self._queue
-        if (queue.waiting >= queue.alarm or self._is_full) and self._is_turned_away(data, now):
+        if self._is_settled(data, now):
             return
         _received(self, data)
+        queue = self._queue
         messages = self._messages
         if len(messages) == 1 and not self.queued and messages[0][1] is EMPTY_PAYLOAD:
             if not queue.waiting:
@@ -108,10 +106,7 @@ class Connection(Bounded):
         whole = self._whole(data, now)
         if not whole:
             return
-        queue = self._queue
-        if self._at_once is not None and self._is_done(whole, now):
-            return
-        if (queue.waiting >= queue.alarm or self._is_full) and self._is_turned_away(whole, now):
+        if self._is_settled(whole, now):
             return
         _received(self, whole)
         self._note(whole, now)
@@ -160,6 +155,16 @@ class Connection(Bounded):
             self._body = payload
             self._since = now
 
+    def _is_settled(self, data: bytes, now: float) -> bool:
+        """Whether a request is answered at once, or turned away; only a reverse question may be either."""
+        queue = self._queue
+        is_tight = queue.waiting >= queue.alarm or self._is_full
+        if is_tight and not data.startswith(REVERSE_QUESTION):
+            return self._is_turned_away(data, now)
+        if self._at_once is not None and self._is_done(data, now):
+            return True
+        return is_tight and self._is_turned_away(data, now)
+
     def _is_done(self, data: bytes, now: float) -> bool:
         """Whether a request is answered at once, or turned away because answering others took too long."""
         queue = self._queue
@@ -186,8 +191,12 @@ class Connection(Bounded):
 
     @property
     def _is_full(self) -> bool:
-        """Whether no more text searches can begin; one that is refused then need not be parsed before."""
-        return self._load.lookups >= self._watch.limits.lookups
+        """Whether no more text searches can begin, if those that wait are some; then none need be parsed."""
+        limits, waiting = self._watch.limits, self._queue.waiting
+        return (
+            self._load.lookups + waiting >= limits.lookups
+            or self.client.lookups + waiting >= limits.lookups_each
+        )
 
     def _is_turned_away(self, data: bytes, now: float) -> bool:
         """Whether a request comes when too many wait; then it is answered, or marked to be."""

@@ -1,4 +1,4 @@
-"""Reading the index: a number in microseconds on the caller's thread, words in a thread of their own."""
+"""Reading the index on the caller's thread: numbers, and words too where that takes little more."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from lookupd.datafile import which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
+from lookupd.index.brief import BRIEF, Briefly, TakesLong
 from lookupd.index.candidates import CANDIDATES
 from lookupd.index.record import Caller, Candidate, Damaged, Found, Run, Synced
 from lookupd.index.repair import Repair
@@ -44,11 +45,12 @@ class Reader:
     behind: a damaged index is set aside, and an empty one made.
     """
 
-    def __init__(self, path: Path, repair: Repair, texts: Texts, hold: float) -> None:
+    def __init__(self, path: Path, repair: Repair, texts: Texts, hold: float, brief: float) -> None:
         self._path = path
         self._hold = hold
         self._repair = repair
         self._texts = texts
+        self._briefly = Briefly(path, self._which, brief)
         self._points_open = self._which()
         self._points = database.connect_reader(path)
         self._loop = asyncio.get_running_loop()
@@ -60,18 +62,20 @@ class Reader:
         self._by_uuid: Mapping[str, Synced] = {}
 
     @classmethod
-    async def open(cls, path: Path, hold: float = 0.0) -> Self:
+    async def open(cls, path: Path, hold: float = 0.0, brief: float = BRIEF) -> Self:
         """Open the index at `path`, which must have been prepared.
 
-        What is written to it shows after `hold` seconds at the latest, or in the next turn of the loop.
+        What is written to it shows after `hold` seconds at the latest, or in the next turn of the loop. A
+        search that is over in `brief` seconds keeps the loop waiting for it, any other one has a thread.
         """
         repair = Repair(path)
-        return cls(path, repair, await Texts.open(path, partial(_which, path, repair)), hold)
+        return cls(path, repair, await Texts.open(path, partial(_which, path, repair)), hold, brief)
 
     async def close(self) -> None:
-        """Close both connections."""
+        """Close all connections."""
         self._look_away()
         self._points.close()
+        self._briefly.close()
         await self._texts.close()
         await asyncio.to_thread(self._repair.close)
 
@@ -116,8 +120,13 @@ class Reader:
         is not found within `patience` seconds is left out, and that is said. Raises IndexUnusable.
         """
         page = Page(term, sources=sources, limit=limit, offset=offset)
+        began = self._loop.time()
+        await asyncio.sleep(0)  # all that have come in this turn are counted before one is worked on
         try:
-            return await self._texts.within(patience, page.read, LATE)
+            if patience > 0:
+                with suppress(TakesLong):
+                    return self._briefly.done(page.read)
+            return await self._texts.within(patience - (self._loop.time() - began), page.read, LATE)
         except (sqlite3.Error, Damaged) as error:
             raise self._unusable(error) from error
 

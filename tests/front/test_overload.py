@@ -104,6 +104,35 @@ async def test_a_search_too_many_is_refused_before_it_is_parsed():
         assert (await first.reply()).status == 200
 
 
+async def test_a_search_too_many_of_one_client_is_refused_before_it_is_parsed():
+    seen = []
+    async with (
+        site(gate=asyncio.Event(), lookups_each=1, at_once=seen.append) as here,
+        wire(here) as first,
+        wire(here) as late,
+    ):
+        first.get(LOOKUP)
+        await here.until(lambda: here.begun == 1)
+        assert (await late.ask(LOOKUP)).status == 503
+        assert len(seen) == 1  # nobody looked for an answer to the second
+        here.gate.set()
+        assert (await first.reply()).status == 200
+
+
+async def test_searches_that_wait_to_begin_count_too_and_a_call_is_answered_all_the_same():
+    reply = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
+
+    def at_once(data):
+        return reply if data.startswith(b"GET /0.1/directories/reverse/") else None
+
+    async with site(at_once=at_once) as here, wire(here) as client:
+        here.front._queue.waiting += 16
+        assert (await client.ask(LOOKUP)).status == 503
+        assert (await client.ask(REVERSE)).status == 200
+        here.front._queue.waiting -= 16
+        assert (await client.ask(LOOKUP)).status == 200
+
+
 async def test_a_request_with_a_body_is_refused_when_it_is_parsed():
     async with site(delay=-1.0, burst_delay=-1.0, burst_time=0.0) as here, wire(here) as client:
         await too_many_wait(here)

@@ -62,9 +62,9 @@ class Ground:
             await source.close()
 
     @asynccontextmanager
-    async def reading(self):
+    async def reading(self, **settings: float):
         """A reader."""
-        reader = await Reader.open(self.paths.index)
+        reader = await Reader.open(self.paths.index, **settings)
         try:
             yield reader
         finally:

@@ -1,0 +1,79 @@
+"""A search that is over at once needs no thread; what is not is ended, and done in one."""
+
+import asyncio
+import sqlite3
+import time
+
+import pytest
+
+from lookupd.index import database
+from lookupd.index.brief import Briefly, TakesLong
+from tests.index.test_search import is_read, read_slowly
+from tests.sync.ground import people, until
+
+
+@pytest.fixture
+def briefly(ground):
+    made = Briefly(ground.paths.index, lambda: 1, 0.01)
+    yield made
+    made.close()
+
+
+async def test_it_is_found_while_the_thread_is_taken(ground):
+    source = await ground.hold(*people(5))
+    async with ground.reading(brief=1.0) as reader:
+        slow = asyncio.create_task(reader._texts.within(60, read_slowly, None))
+        await until(lambda: is_read(reader))
+        found = await reader.search("somebody", [source.uuid], limit=9)
+        assert (found.total, found.is_partial, slow.done()) == (5, False, False)
+        slow.cancel()
+
+
+@pytest.mark.parametrize("term", ["somebody", "per", "person0007", "person0007 some", ""])
+async def test_both_ways_find_the_same(ground, term):
+    source = await ground.hold(*people(1100))
+    found = []
+    for brief in (0, 60):
+        async with ground.reading(brief=brief) as reader:
+            found.append(await reader.search(term, [source.uuid], limit=50, offset=3, patience=60))
+    assert found[0] == found[1]
+    assert found[0].contacts or "0007" in term
+
+
+async def test_what_takes_long_is_interrupted_and_the_next_turn_is_as_if_nothing_had_been(briefly):
+    for _ in range(2):
+        began = time.monotonic()
+        with pytest.raises(TakesLong):
+            briefly.done(read_slowly)
+        assert time.monotonic() - began < 5
+        assert briefly.done(lambda turn: turn.rows("SELECT 1", ())) == [(1,)]
+
+
+async def test_what_reads_many_rows_quickly_is_ended_between_them(briefly):
+    counted = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c LIMIT 1000"
+
+    def read(turn):
+        for chunk in turn.chunks(counted, ()):
+            time.sleep(0.02)
+            yield len(chunk)
+
+    read_so_far = []
+    with pytest.raises(TakesLong):
+        briefly.done(lambda turn: [read_so_far.append(size) for size in read(turn)])
+    assert read_so_far == [256]
+
+
+async def test_an_error_that_is_none_of_time_is_told_as_it_is(briefly):
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        briefly.done(lambda turn: turn.rows("SELECT * FROM absent", ()))
+
+
+async def test_it_follows_the_file_that_is_the_index(ground):
+    source = await ground.hold(*people(5))
+    async with ground.reading(brief=60) as reader:
+        assert (await reader.search("somebody", [source.uuid], limit=9)).total == 5
+        ground.paths.index.unlink()
+        for rest in ("-wal", "-shm"):
+            ground.paths.index.with_name(f"{ground.paths.index.name}{rest}").unlink(missing_ok=True)
+        database.prepare(ground.paths.index)
+        assert (await reader.search("somebody", [source.uuid], limit=9)).total == 0

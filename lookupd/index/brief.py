@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from typing_extensions import override
@@ -24,12 +25,20 @@ T = TypeVar("T")
 
 #: how long the loop may be kept, in seconds
 BRIEF = 0.001
+#: rows of a statement: whoever finds more takes longer, and it is told early so
+ROWS = 128
+#: terms that are remembered
+CAPACITY = 4096
 #: steps of SQLite's machine between two looks at the clock: a search takes some 15 for a row
 STEPS = 500
 
 
 class TakesLong(Exception):
     """It is not over at once."""
+
+
+class _FindsMany(TakesLong):
+    """Nor will it be the next time."""
 
 
 class Briefly:
@@ -41,17 +50,27 @@ class Briefly:
         self._which = which
         self._span = span
         self._open = which()
+        #: terms that found many: there are not so many of these, and they are typed again and again
+        self._broad: set[str] = set()
         self._connection = database.connect_reader(path)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
 
-    def done(self, work: Callable[[Turn], T]) -> T:
-        """What `work` makes of its turn. Raises TakesLong."""
+    def done(self, term: str, work: Callable[[Turn], T]) -> T:
+        """What `work` makes of its turn, for a term. Raises TakesLong."""
+        if term in self._broad:
+            raise TakesLong
         self._follow()
-        with _ShortTurn(self._connection, time.perf_counter() + self._span) as turn:
-            return work(turn)
+        try:
+            with _ShortTurn(self._connection, time.perf_counter() + self._span) as turn:
+                return work(turn)
+        except _FindsMany:
+            if len(self._broad) >= CAPACITY:
+                self._broad.clear()
+            self._broad.add(term)
+            raise
 
     def _follow(self) -> None:
         now = self._which()
@@ -59,6 +78,7 @@ class Briefly:
             connection = database.connect_reader(self._path)
             self._connection.close()
             self._connection, self._open = connection, now
+            self._broad.clear()
 
 
 class _ShortTurn(Turn):
@@ -83,10 +103,13 @@ class _ShortTurn(Turn):
 
     @override
     def chunks(self, statement: str, values: Any) -> Generator[list[Any]]:
-        for chunk in super().chunks(statement, values):
-            yield chunk
-            if self._is_over():
-                raise TakesLong
+        with closing(self._lent.execute(statement, values)) as cursor:
+            rows = cursor.fetchmany(ROWS)
+        if len(rows) == ROWS:
+            raise _FindsMany
+        if self._is_over():
+            raise TakesLong
+        yield rows
 
     def _is_over(self) -> bool:
         self._is_late = self._is_late or time.perf_counter() > self._end

@@ -125,7 +125,7 @@ class Reader:
         try:
             if patience > 0:
                 with suppress(TakesLong):
-                    return self._briefly.done(page.read)
+                    return self._briefly.done(term, page.read)
             return await self._texts.within(patience - (self._loop.time() - began), page.read, LATE)
         except (sqlite3.Error, Damaged) as error:
             raise self._unusable(error) from error

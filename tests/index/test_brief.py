@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lookupd.index import database
-from lookupd.index.brief import Briefly, TakesLong
+from lookupd.index.brief import CAPACITY, Briefly, TakesLong
 from tests.index.test_search import is_read, read_slowly
 from tests.sync.ground import people, until
 
@@ -44,28 +44,47 @@ async def test_what_takes_long_is_interrupted_and_the_next_turn_is_as_if_nothing
     for _ in range(2):
         began = time.monotonic()
         with pytest.raises(TakesLong):
-            briefly.done(read_slowly)
+            briefly.done("", read_slowly)
         assert time.monotonic() - began < 5
-        assert briefly.done(lambda turn: turn.rows("SELECT 1", ())) == [(1,)]
+        assert briefly.done("", lambda turn: turn.rows("SELECT 1", ())) == [(1,)]
 
 
-async def test_what_reads_many_rows_quickly_is_ended_between_them(briefly):
-    counted = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c LIMIT 1000"
+async def test_what_finds_many_is_ended_early_and_not_tried_again(briefly):
+    counted = "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c) SELECT n FROM c LIMIT ?"
+    tried = []
 
+    def read(count):
+        def collect(turn):
+            tried.append(count)
+            return turn.collect(counted, (count,))
+
+        return collect
+
+    assert len(briefly.done("few", read(127))) == 127
+    for _ in range(2):
+        with pytest.raises(TakesLong):
+            briefly.done("many", read(128))
+    assert tried == [127, 128]
+    for term in range(CAPACITY):
+        with pytest.raises(TakesLong):
+            briefly.done(str(term), read(128))
+    assert len(briefly.done("many", read(5))) == 5  # it was forgotten
+
+
+async def test_what_is_late_between_two_statements_is_ended_and_tried_again(briefly):
     def read(turn):
-        for chunk in turn.chunks(counted, ()):
-            time.sleep(0.02)
-            yield len(chunk)
+        time.sleep(0.02)
+        return turn.collect("SELECT 1", ())
 
-    read_so_far = []
-    with pytest.raises(TakesLong):
-        briefly.done(lambda turn: [read_so_far.append(size) for size in read(turn)])
-    assert read_so_far == [256]
+    for _ in range(2):
+        with pytest.raises(TakesLong):
+            briefly.done("slow", read)
+    assert briefly.done("slow", lambda turn: turn.collect("SELECT 1", ())) == [(1,)]
 
 
 async def test_an_error_that_is_none_of_time_is_told_as_it_is(briefly):
     with pytest.raises(sqlite3.OperationalError, match="no such table"):
-        briefly.done(lambda turn: turn.rows("SELECT * FROM absent", ()))
+        briefly.done("", lambda turn: turn.rows("SELECT * FROM absent", ()))
 
 
 async def test_it_follows_the_file_that_is_the_index(ground):

@@ -111,7 +111,11 @@ class Lane:
 
 def _damage(index: Path, seed: int) -> str:
     damage = DAMAGES[seed % len(DAMAGES)]
-    if not index.stat().st_size:
+    try:
+        is_empty = not index.stat().st_size
+    except FileNotFoundError:
+        return "a file that was set aside and not made anew yet"
+    if is_empty:
         index.write_text("damaged", encoding="utf-8")
         return "text in an empty file"
     try:

@@ -15,6 +15,7 @@ from lookupd.errors import LookupdError, UnknownSource
 from lookupd.index import database
 from lookupd.loader import Loader
 from lookupd.sources import Sources
+from lookupd.sync.behind import step_back
 from lookupd.sync.process import paths
 from lookupd.sync.run import Run
 
@@ -39,6 +40,7 @@ def sync(ctx: click.Context, names: tuple[str, ...], *, accept_loss: bool, full:
 
 
 async def _sync(config: Config, names: tuple[str, ...], **how: bool) -> list[dict[str, object]]:
+    step_back()
     database.prepare(paths(config).index)
     sources = Sources(config, Loader())
     wanted = _wanted(sources, names)

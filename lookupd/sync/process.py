@@ -22,6 +22,7 @@ from lookupd.index import database, writer
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.sql import statements
+from lookupd.sync.behind import step_back
 from lookupd.sync.keeper import Keeper
 from lookupd.sync.run import Paths
 from lookupd.sync.schedule import Schedule
@@ -107,6 +108,7 @@ def main() -> int:
         file = Path(sys.argv[1])
         config = configfile.read(file)
         log.configure(config.log.level)
+        step_back()
         database.prepare(paths(config).index)
         asyncio.run(serve(config, file))
     except LookupdError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
-import os
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from lookupd.errors import (
 )
 from lookupd.index import database
 from lookupd.principal import Principal
+from lookupd.sync.behind import step_back
 from lookupd.sync.end import End, Outcome
 from lookupd.sync.stage import Stage
 from lookupd.threads import Threads
@@ -45,8 +45,6 @@ logger = logging.getLogger(__name__)
 REASONS = 10
 #: what confirms that contacts are gone is asked this many at a time
 CONFIRM = 100
-#: the niceness of the thread that works on the stage: whoever answers questions goes first
-NICE = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +120,7 @@ class Run:
             await self._thread.run(self._close)
 
     def _open(self) -> Stage:
-        os.setpriority(os.PRIO_PROCESS, 0, max(NICE, os.getpriority(os.PRIO_PROCESS, 0)))  # of this thread
+        step_back()
         self._stage = Stage.open(self._paths.index, self._paths.staging, self._source.shape)
         return self._stage
 

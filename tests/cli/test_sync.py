@@ -138,3 +138,12 @@ def test_everything_is_pulled_on_demand_where_changes_would_do(site):
             assert site.run("sync", *options).exit_code == 0
     with closing(sqlite3.connect(site.folder / "data" / "index.db")) as index:
         assert index.execute("SELECT is_full FROM run ORDER BY id").fetchall() == [(1,), (0,), (1,)]
+
+
+def test_it_steps_back_before_it_pulls(site, monkeypatch):
+    there = []
+    monkeypatch.setattr(
+        "lookupd.cli.sync.step_back", lambda: there.append((site.state.with_name("index.db")).exists())
+    )
+    assert site.run("sync", "staff").exit_code == 0
+    assert there == [False]

@@ -101,7 +101,9 @@ def disk_full(folder: Path, seconds: float = 3.0) -> DiskFull:
         FailingDisk(pattern=str(folder / "data"), kinds=["write"]) as disk,
         RunningDaemon(config, environment=disk.env) as daemon,
     ):
-        eventually(lambda: daemon.caller("+33199000000") == "Person0000 Before", within=PATIENCE)
+        # Not only answered: until the first sync has ended, the file itself is asked.
+        eventually(lambda: _is_synced(daemon), within=PATIENCE)
+        assert daemon.caller("+33199000000") == "Person0000 Before"
         assert _add_token(config, disk.env).returncode == 0
         disk.fail(error="ENOSPC")
         write_csv(staff, people("After"))
@@ -127,6 +129,10 @@ def disk_full(folder: Path, seconds: float = 3.0) -> DiskFull:
             recovered=recovered,
             seconds=time.monotonic() - healed_at,
         )
+
+
+def _is_synced(daemon: RunningDaemon) -> bool:
+    return bool(daemon.get("/0.1/status")[1]["sources"]["staff"]["generation"])
 
 
 def _is_degraded(daemon: RunningDaemon) -> bool:

@@ -111,11 +111,9 @@ class Lane:
 
 def _damage(index: Path, seed: int) -> str:
     damage = DAMAGES[seed % len(DAMAGES)]
-    try:
-        is_empty = not index.stat().st_size
-    except FileNotFoundError:
-        return "a file that was set aside and not made anew yet"
-    if is_empty:
+    # One that is set aside just now, as something in it was met again, is soon followed by another.
+    eventually(index.exists, within=PATIENCE)
+    if not index.stat().st_size:
         index.write_text("damaged", encoding="utf-8")
         return "text in an empty file"
     try:

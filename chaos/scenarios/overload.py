@@ -8,7 +8,8 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
 from chaos.ground import apart, dialled, known, name, rows, wait_for_sync
@@ -65,68 +66,83 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
         wait_for_sync(daemon, "staff")
         rounds = ROUNDS if scale >= 1 else 1
         seconds, short = (max(1.5, length * scale) for length in (SEARCHES, FLOOD))
-        floods, whole = _Floods(daemon.url, rounds), 1.5 * rounds * seconds
+        whole = 1.5 * rounds * seconds
         looked_at = threads.submit(_refusals, daemon.url, whole)
+        searching: dict[str, Any] = {"rounds": rounds, "peak": SEARCHERS, "factor": TIMES}
         with Load(daemon.url, known(PEOPLE[:500]), rate=CALLS, seconds=whole) as load:
-            searches = floods.of(TYPED, seconds, SEARCHERS)
-            calls = served(load.report())
-        quick = floods.of([QUICK], short, SEARCHERS)
-        flood = floods.of([REVERSE], short, factor=TIMES_CALLS)
+            typed = _Floods.of([f"{daemon.url}{path}" for path in TYPED], seconds=seconds, **searching)
+            beside = served(load.report())
+        quick = _Floods.of([f"{daemon.url}{QUICK}"], seconds=short, **searching)
+        calls = _Floods.of([f"{daemon.url}{REVERSE}"], seconds=short, rounds=rounds, factor=TIMES_CALLS)
     return [
-        ratio("goodput to peak", searches.share, least=LEAST),
-        noted(f"peak {searches.peak:.0f}/s, then {_rates(searches)}"),
-        *_answered(searches),
+        ratio("goodput to peak", typed.middle.share, least=LEAST),
+        noted(typed.rates()),
+        *typed.figures(),
         *_refused(*looked_at.result()),
         busy(
-            none(calls.count - calls.outcomes.count("fresh"), f"of {calls.count} calls beside them refused")
+            none(
+                beside.count - beside.outcomes.count("fresh"), f"of {beside.count} calls beside them refused"
+            )
         ),
-        within("their p99", calls.p99, LIMIT),
-        lag(calls),
-        ratio("quick searches", quick.share, least=LEAST),
-        noted(f"peak {quick.peak:.0f}/s, then {_rates(quick)}"),
-        *_answered(quick),
-        noted(f"calls alone: {flood.share:.2f} of their peak of {flood.peak:.0f}/s left, {_rates(flood)}"),
-        *_answered(flood),
+        within("their p99", beside.p99, LIMIT),
+        lag(beside),
+        ratio("quick searches", quick.middle.share, least=LEAST),
+        noted(quick.rates()),
+        *quick.figures(),
+        noted(f"calls alone: {calls.rates()}"),
+        *calls.figures(),
     ]
 
 
+@dataclass(frozen=True)
 class _Floods:
-    """Asks a daemon for more than it can answer, in rounds, each with a peak of its own.
+    """Some floods of the same questions, each after a peak of its own."""
 
-    The middle round counts: what else the machine does comes and goes.
-    """
+    each: Sequence[Overload]
 
-    def __init__(self, url: str, rounds: int) -> None:
-        self._url = url
-        self._rounds = rounds
+    @classmethod
+    def of(cls, paths: Sequence[str], *, seconds: float, rounds: int, peak: int = 64, factor: float) -> Self:
+        """Ask so many times for `factor` times what `peak` connections find out can be answered."""
+        targets = [Target(url=path) for path in paths]
+        how: dict[str, Any] = {"factor": factor, "seconds": seconds, "peak_connections": peak}
+        return cls([asyncio.run(overload(targets, **how)) for _ in range(rounds)])
 
-    def of(self, paths: Sequence[str], seconds: float, peak: int = 64, factor: float = TIMES) -> Overload:
-        """What is left of these questions, whose peak so many connections find out."""
-        targets = [Target(url=f"{self._url}{path}") for path in paths]
-        rounds = [
-            asyncio.run(overload(targets, factor=factor, seconds=seconds, peak_connections=peak))
-            for _ in range(self._rounds)
+    @property
+    def middle(self) -> Overload:
+        """The middle one by what is left of the peak: what else the machine does comes and goes."""
+        return sorted(self.each, key=lambda one: one.share)[len(self.each) // 2]
+
+    def rates(self) -> str:
+        """What was left in the middle one, and all shares."""
+        one, shares = self.middle, ", ".join(f"{each.share:.2f}" for each in self.each)
+        asked = sum(answers.counts.get(status, 0) for answers in one.storm.paths for status in answers.counts)
+        return (
+            f"{one.share:.2f} (of {shares}) of their peak of {one.peak:.0f}/s left, "
+            f"{one.storm.rate():.0f}/s of {asked / one.storm.seconds:.0f}/s"
+        )
+
+    def figures(self) -> Sequence[Figure]:
+        """How the answers of all were: the slowest, and all that were no answers."""
+        storms = [one.storm for one in self.each]
+        counts = Counter[str]()
+        for answers in (answers for storm in storms for answers in storm.paths):
+            counts.update(answers.counts)
+        others = counts.total() - counts[OK] - counts[BUSY] + sum(storm.unanswered for storm in storms)
+        late = max(storm.lag for storm in storms)
+        slowest = {status: max(storm.p99(status) for storm in storms) for status in (OK, BUSY)}
+        spans = [
+            within("p99 of admitted", slowest[OK], LIMIT),
+            within("of refusals", slowest[BUSY], LIMIT),
         ]
-        return sorted(rounds, key=lambda each: each.share)[self._rounds // 2]
-
-
-def _rates(flood: Overload) -> str:
-    asked = sum(answers.counts.get(status, 0) for answers in flood.storm.paths for status in answers.counts)
-    return f"{flood.storm.rate():.0f}/s of {asked / flood.storm.seconds:.0f}/s"
-
-
-def _answered(flood: Overload) -> Sequence[Figure]:
-    storm = flood.storm
-    counts = sum((Counter(answers.counts) for answers in storm.paths), Counter[str]())
-    others = counts.total() - counts[OK] - counts[BUSY]
-    is_late = storm.lag > ON_TIME
-    spans = [within("p99 of admitted", storm.p99(OK), LIMIT), within("of refusals", storm.p99(BUSY), LIMIT)]
-    return [
-        *(noted(f"{figure.text} (the client was late itself)") if is_late else figure for figure in spans),
-        busy(some(counts[BUSY], "refused")),
-        none(others + storm.unanswered, "answered otherwise or not"),
-        noted(f"client lag p99 {span(storm.lag)}"),
-    ]
+        return [
+            *(
+                noted(f"{figure.text} (the client was late itself)") if late > ON_TIME else figure
+                for figure in spans
+            ),
+            busy(some(counts[BUSY], "refused")),
+            none(others, "answered otherwise or not"),
+            noted(f"client lag p99 {span(late)}"),
+        ]
 
 
 def _refused(refusals: int, without: int) -> Sequence[Figure]:

@@ -46,6 +46,7 @@ class Admission:
         client.in_flight += 1
         if connection.is_plain and load.in_flight <= self._most and client.in_flight <= self._most_each:
             queue.waiting -= 1
+            client.waiting -= 1
             connection.queued = 0
             return self._handler(request)
         refused = self._refused(request, connection)

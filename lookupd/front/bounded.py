@@ -114,6 +114,7 @@ class Bounded(web.RequestHandler):
     @override
     def connection_lost(self, exc: BaseException | None) -> None:
         self._queue.waiting -= self.queued
+        self.client.waiting -= self.queued
         self.queued = 0
         self._has_end = True
         self._held = b""

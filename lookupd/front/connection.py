@@ -69,6 +69,7 @@ class Connection(Bounded):
                 queue.measured_at = now
                 queue.begun = 0
             queue.waiting += 1
+            self.client.waiting += 1
             self.queued = 1
             self._read = self._request_count
             self.is_plain = data.startswith(REVERSE_QUESTION)
@@ -79,6 +80,7 @@ class Connection(Bounded):
         """A request of this connection that is not plain begins, or is refused: it waits no longer."""
         left = len(self._messages)
         self._queue.waiting += left - self.queued
+        self.client.waiting += left - self.queued
         self.queued = left
 
     def count_lookup(self) -> None:
@@ -146,6 +148,7 @@ class Connection(Bounded):
             self._queue.starts(now)
         self._read += new
         self._queue.waiting += new
+        self.client.waiting += new
         self.queued += new
         self._watch.has_head(self)
         payload = self._messages[-1][1]
@@ -156,7 +159,10 @@ class Connection(Bounded):
             self._since = now
 
     def _is_settled(self, data: bytes, now: float) -> bool:
-        """Whether a request is answered at once, or turned away; only a reverse question may be either."""
+        """Whether a request is answered at once, or turned away.
+
+        Where there is little room, only a reverse question is still looked up at once: others cost less so.
+        """
         queue = self._queue
         is_tight = queue.waiting >= queue.alarm or self._is_full
         if is_tight and not data.startswith(REVERSE_QUESTION):
@@ -192,10 +198,10 @@ class Connection(Bounded):
     @property
     def _is_full(self) -> bool:
         """Whether no more text searches can begin, if those that wait are some; then none need be parsed."""
-        limits, waiting = self._watch.limits, self._queue.waiting
+        limits, client = self._watch.limits, self.client
         return (
-            self._load.lookups + waiting >= limits.lookups
-            or self.client.lookups + waiting >= limits.lookups_each
+            self._load.lookups + self._queue.waiting >= limits.lookups
+            or client.lookups + client.waiting >= limits.lookups_each
         )
 
     def _is_turned_away(self, data: bytes, now: float) -> bool:

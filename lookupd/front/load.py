@@ -13,6 +13,8 @@ class Client:
     connections: int = 0
     in_flight: int = 0
     lookups: int = 0
+    #: requests that are read and not begun
+    waiting: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -69,7 +69,12 @@ class Reader:
         search that is over in `brief` seconds keeps the loop waiting for it, any other one has a thread.
         """
         repair = Repair(path)
-        return cls(path, repair, await Texts.open(path, partial(_which, path, repair)), hold, brief)
+        async with AsyncExitStack() as stack:
+            texts = await Texts.open(path, partial(_which, path, repair))
+            stack.push_async_callback(texts.close)
+            reader = cls(path, repair, texts, hold, brief)
+            stack.pop_all()
+        return reader
 
     async def close(self) -> None:
         """Close all connections."""

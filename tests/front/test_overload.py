@@ -125,8 +125,10 @@ async def test_searches_that_wait_to_begin_count_too_and_a_call_is_answered_all_
     def at_once(data):
         return reply if data.startswith(b"GET /0.1/directories/reverse/") else None
 
-    async with site(at_once=at_once) as here, wire(here) as client:
-        here.front._queue.waiting += 16
+    async with site(at_once=at_once, lookups=16, lookups_each=12) as here, wire(here) as client:
+        here.front._queue.waiting += 15  # of other clients
+        assert (await client.ask(LOOKUP)).status == 200
+        here.front._queue.waiting += 1
         assert (await client.ask(LOOKUP)).status == 503
         assert (await client.ask(REVERSE)).status == 200
         here.front._queue.waiting -= 16

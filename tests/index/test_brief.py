@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 import time
 
 import pytest
@@ -96,3 +97,15 @@ async def test_it_follows_the_file_that_is_the_index(ground):
             ground.paths.index.with_name(f"{ground.paths.index.name}{rest}").unlink(missing_ok=True)
         database.prepare(ground.paths.index)
         assert (await reader.search("somebody", [source.uuid], limit=9)).total == 0
+
+
+async def test_an_index_that_cannot_be_opened_leaves_no_thread_behind(ground, monkeypatch):
+    def fail(*_):
+        raise sqlite3.OperationalError("database is locked")
+
+    before = threading.active_count()
+    monkeypatch.setattr("lookupd.index.reader.Briefly", fail)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        async with ground.reading():
+            pass
+    await until(lambda: threading.active_count() <= before)

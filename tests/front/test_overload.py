@@ -135,6 +135,21 @@ async def test_searches_that_wait_to_begin_count_too_and_a_call_is_answered_all_
         assert (await client.ask(LOOKUP)).status == 200
 
 
+async def test_what_has_begun_or_is_lost_waits_no_longer():
+    async with site(gate=asyncio.Event(), lookups_each=3) as here, wire(here) as client:
+        async with wire(here) as lost:
+            lost.send(
+                request(REVERSE) * 4
+            )  # one begins, and the others wait for their turn on the connection
+            await here.until(lambda: here.begun == 1)
+            assert (await client.ask(LOOKUP)).status == 503
+        await here.until(lambda: here.front.load.connections == 1)
+        here.gate.set()
+        for _ in range(3):
+            assert (await client.ask(REVERSE)).status == 200
+        assert (await client.ask(LOOKUP)).status == 200
+
+
 async def test_a_request_with_a_body_is_refused_when_it_is_parsed():
     async with site(delay=-1.0, burst_delay=-1.0, burst_time=0.0) as here, wire(here) as client:
         await too_many_wait(here)

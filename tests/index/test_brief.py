@@ -30,6 +30,13 @@ async def test_it_is_found_while_the_thread_is_taken(ground):
         slow.cancel()
 
 
+async def test_there_is_no_search_for_who_has_no_time(ground):
+    source = await ground.hold(*people(5))
+    async with ground.reading(brief=60) as reader:
+        found = await reader.search("somebody", [source.uuid], limit=9, patience=0)
+        assert (found.contacts, found.is_partial) == ((), True)
+
+
 @pytest.mark.parametrize("term", ["somebody", "per", "person0007", "person0007 some", ""])
 async def test_both_ways_find_the_same(ground, term):
     source = await ground.hold(*people(1100))

@@ -1,5 +1,6 @@
 """A disk that is full while the daemon serves: look-ups go on, writes say so, and it heals by itself."""
 
+import fcntl
 import sqlite3
 import subprocess
 import threading
@@ -33,7 +34,7 @@ class DiskFull:
     token_said: str
     #: whether `/ready` said that answers are not kept, and was 200
     is_degraded: bool
-    #: files of failed runs that were left
+    #: files that failed runs left while the disk was full
     staged: tuple[str, ...]
     #: writes that the disk refused; 0 would show that nothing was tested
     refused: int
@@ -112,6 +113,7 @@ def disk_full(folder: Path, seconds: float = 3.0) -> DiskFull:
             told = daemon.wait_for(r"sync of source 'staff' failed.*the disk of .* is full.*")[0]
             assert daemon.caller(LIVE["number"]) == LIVE["name"]
             is_degraded = bool(eventually(lambda: _is_degraded(daemon), within=PATIENCE))
+            staged = _left(folder / "data" / "staging")
             adding = _add_token(config, disk.env)
             time.sleep(max(0.0, until - time.monotonic()))
         disk.heal()
@@ -124,7 +126,7 @@ def disk_full(folder: Path, seconds: float = 3.0) -> DiskFull:
             token_code=adding.returncode,
             token_said=adding.stderr,
             is_degraded=is_degraded,
-            staged=_left(folder / "data" / "staging"),
+            staged=staged,
             refused=disk.failed,
             recovered=recovered,
             seconds=time.monotonic() - healed_at,
@@ -150,7 +152,11 @@ def _add_token(config: Path, env: dict[str, str]) -> "subprocess.CompletedProces
 
 
 def _left(staging: Path) -> tuple[str, ...]:
-    return tuple(file.name for file in staging.iterdir() if file.suffix != ".lock")
+    """What failed runs left. It waits until none is under way, since that has a file of its own."""
+    [file] = staging.glob("*.lock")
+    with file.open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return tuple(found.name for found in staging.iterdir() if found != file)
 
 
 def _remembered(answers: Path) -> list[str]:

@@ -42,6 +42,7 @@ def rows(setting: Setting) -> Iterator[Row]:
         how = Load(connections=CONNECTIONS, seconds=setting.seconds, token=place.token())
         questions = setting.questions()
         for number in range(setting.rounds):
+            place.read()
             plain = questions.single(setting.size)
             found["bare"].append(load.run(bare.url, plain, how))
             for kind, choose in (("hit", data.uniform), ("miss", data.nobody)):

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: how often the memory of a sync is looked at, in seconds
 SAMPLE = 0.05
+#: bytes that are read at once
+CHUNK = 1 << 22
 _SOURCE = {
     "backend": "csv",
     "unique_column": "id",
@@ -152,6 +154,12 @@ class Place:
             raise RuntimeError(f"lookupd sync ended with code {process.returncode}: {said.decode()}")
         [counts] = json.loads(said)
         return Synced(seconds=seconds, peak_mib=peak, counts=counts)
+
+    def read(self) -> None:
+        """Read the whole index once, so that all of it lies in memory, as where nothing else wants that."""
+        with self.index.open("rb", buffering=0) as file:
+            while file.read(CHUNK):
+                pass
 
     def change(self) -> None:
         """Change one row in a hundred."""

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench import data, load, servers
 from bench.load import Load
@@ -26,8 +26,17 @@ BARE = "requests/s of a bare aiohttp handler with json_response of as large a bo
 BULK, FEW = 50, 2
 #: the share of its CPU that a server has at least where nothing else runs, and how often that is tried
 OWN, REPEATS = 0.9, 4
-#: name of a variant -> its measurement in each round
-Rounds = dict[str, list["Measured"]]
+
+
+class Pair(NamedTuple):
+    """What was measured of the daemon, and of the floor just before."""
+
+    ours: Measured
+    floor: Measured
+
+
+#: name of a variant -> what was measured in each round
+Rounds = dict[str, list[Pair]]
 
 
 def rows(setting: Setting) -> Iterator[Row]:
@@ -43,24 +52,25 @@ def rows(setting: Setting) -> Iterator[Row]:
         bare = stack.enter_context(servers.bare(body))
         questions = setting.questions()
 
-        def ask(server: servers.Server, connections: int, requests: Callable[[], Requests]) -> Measured:
-            token = places[setting.size].token() if server is bare else server.token
-            how = Load(connections=connections, seconds=setting.seconds, token=token)
-            return _undisturbed(server, requests(), how)
-
         single, size = questions.single, setting.size
-        variants: dict[str, Callable[[], Measured]] = {
-            "bare 16": partial(ask, bare, 16, partial(single, size)),
-            "hit 16": partial(ask, asked, 16, partial(single, size)),
-            "miss": partial(ask, asked, 16, partial(single, size, data.nobody)),
-            "zipf": partial(ask, asked, 16, partial(single, size, data.zipf)),
-            "bulk": partial(ask, asked, FEW, partial(questions.bulk, size, BULK)),
-            "bare 64": partial(ask, bare, 64, partial(single, size)),
-            "hit 64": partial(ask, asked, 64, partial(single, size)),
+
+        def ask(requests: Callable[[], Requests], connections: int = 16, of: int = size) -> Pair:
+            """One variant, and just before it the floor, with as many connections, in half the time."""
+            how = Load(connections=connections, seconds=setting.seconds, token=places[of].token())
+            plain = replace(how, connections=max(16, connections), seconds=setting.seconds / 2)
+            floor = _undisturbed(bare, single(size), plain)
+            places[of].read()
+            return Pair(_undisturbed(daemons[of], requests(), how), floor)
+
+        variants: dict[str, Callable[[], Pair]] = {
+            f"hit of {other}": partial(ask, partial(single, other), of=other) for other in setting.sizes
         }
-        for other, server in daemons.items():
-            if other != size:
-                variants[f"hit of {other}"] = partial(ask, server, 16, partial(single, other))
+        variants |= {
+            "miss": partial(ask, partial(single, size, data.nobody)),
+            "zipf": partial(ask, partial(single, size, data.zipf)),
+            "bulk": partial(ask, partial(questions.bulk, size, BULK), FEW),
+            "hit 64": partial(ask, partial(single, size), 64),
+        }
         measured = _interleaved(variants, setting.rounds)
         yield from _rows(setting, measured)
         yield absolute(f"memory_serving_mib_{label(size)}", [asked.private_mib()], "MiB")
@@ -86,43 +96,38 @@ def _undisturbed(server: servers.Server, requests: Requests, how: Load) -> Measu
         print(f"  disturbed: the server had {share:.0%} of its CPU", flush=True)
 
 
-def _interleaved(variants: Mapping[str, Callable[[], Measured]], rounds: int) -> Rounds:
+def _interleaved(variants: Mapping[str, Callable[[], Pair]], rounds: int) -> Rounds:
     found: Rounds = defaultdict(list)
     for number in range(rounds):
         for name, measure in variants.items():
-            measured = measure()
-            found[name].append(measured)
-            print(
-                f"  round {number + 1}, {name}: {measured.rate:,.0f}/s, p99 {measured.p99:.1f} ms", flush=True
-            )
+            ours, floor = measure()
+            found[name].append(Pair(ours, floor))
+            told = f"{ours.rate:,.0f}/s, p99 {ours.p99:.1f} ms; bare {floor.rate:,.0f}/s"
+            print(f"  round {number + 1}, {name}: {told}", flush=True)
     return found
 
 
-def _rates(measured: Sequence[Measured], each: int = 1) -> list[float]:
-    return [one.rate * each for one in measured]
-
-
-def _compared(name: str, ours: Sequence[Measured], floors: Sequence[Measured], each: int = 1) -> Row:
-    """With a floor of the same rounds; `each` numbers to a request of ours."""
+def _compared(name: str, pairs: Sequence[Pair], each: int = 1) -> Row:
+    """`each` numbers to a request of ours."""
     floor = BARE if each == 1 else f"numbers/s, {each} to a request at {FEW} connections, to {BARE}"
-    row = ratio(name, _rates(ours, each), _rates(floors), floor, "/s")
-    return replace(row, ours=row.ours + load.failures(ours))
+    rates = [pair.ours.rate * each for pair in pairs]
+    row = ratio(name, rates, [pair.floor.rate for pair in pairs], floor, "/s")
+    return replace(row, ours=row.ours + load.failures([pair.ours for pair in pairs]))
 
 
 def _rows(setting: Setting, measured: Rounds) -> Iterator[Row]:
-    name = label(setting.size)
-    yield _compared(f"reverse_hit_{name}", measured["hit 16"], measured["bare 16"])
-    yield _compared(f"reverse_hit_64_{name}", measured["hit 64"], measured["bare 64"])
-    yield _compared(f"reverse_hit_zipf_{name}", measured["zipf"], measured["bare 16"])
-    yield _compared(f"reverse_miss_{name}", measured["miss"], measured["bare 16"])
-    yield _compared(f"reverse_bulk_{name}", measured["bulk"], measured["bare 16"], BULK)
-    for connections in (16, 64):
-        hits, floors = measured[f"hit {connections}"], measured[f"bare {connections}"]
+    name, hit = label(setting.size), f"hit of {setting.size}"
+    yield _compared(f"reverse_hit_{name}", measured[hit])
+    yield _compared(f"reverse_hit_64_{name}", measured["hit 64"])
+    yield _compared(f"reverse_hit_zipf_{name}", measured["zipf"])
+    yield _compared(f"reverse_miss_{name}", measured["miss"])
+    yield _compared(f"reverse_bulk_{name}", measured["bulk"], BULK)
+    for connections, variant in ((16, hit), (64, "hit 64")):
         for share in ("p50", "p99"):
             yield ratio(
                 f"reverse_{share}_{connections}_{name}",
-                [getattr(one, share) for one in hits],
-                [getattr(one, share) for one in floors],
+                [getattr(pair.ours, share) for pair in measured[variant]],
+                [getattr(pair.floor, share) for pair in measured[variant]],
                 f"{share} of the bare handler, {connections} connections",
                 "ms",
             )
@@ -131,14 +136,11 @@ def _rows(setting: Setting, measured: Rounds) -> Iterator[Row]:
 
 def _flat(setting: Setting, measured: Rounds) -> Iterator[Row]:
     """Each size against the smallest, and against the bare handler for the plot."""
-    rates = {
-        size: _rates(measured["hit 16" if size == setting.size else f"hit of {size}"])
-        for size in setting.sizes
-    }
+    rates = {size: [pair.ours.rate for pair in measured[f"hit of {size}"]] for size in setting.sizes}
     smallest = setting.sizes[0]
     for size, own in rates.items():
         if size != setting.size:
-            yield _compared(f"reverse_hit_{label(size)}", measured[f"hit of {size}"], measured["bare 16"])
+            yield _compared(f"reverse_hit_{label(size)}", measured[f"hit of {size}"])
         if size != smallest:
             yield ratio(
                 f"reverse_flat_{label(smallest)}_{label(size)}",

@@ -29,12 +29,14 @@ def rows(setting: Setting) -> Iterator[Row]:
     two.configure({KEY: 2})
     rates: tuple[list[float], list[float]] = ([], [])
     with ExitStack() as stack:
-        running = [stack.enter_context(servers.daemon(place, cpu=None)) for place in (two, one)]
+        places = two, one
+        running = [stack.enter_context(servers.daemon(place, cpu=None)) for place in places]
         for server in running:
             server.wait_for_rest()
         how = Load(connections=64, seconds=setting.seconds, token=one.token(), cpu=None)
         questions = setting.questions()
         for _ in range(setting.rounds):
-            for server, found in zip(running, rates, strict=True):
+            for place, server, found in zip(places, running, rates, strict=True):
+                place.read()
                 found.append(load.run(server.url, questions.single(setting.size), how).rate)
     yield ratio("workers_2", *rates, ONE, "/s")

@@ -76,13 +76,17 @@ class Rebuildable:
             for side in ("-wal", "-shm"):
                 file.with_name(file.name + side).unlink(missing_ok=True)
         new.unlink(missing_ok=True)
-        schema = files(self.package).joinpath("schema.sql").read_text(encoding="utf-8")
         with closing(sqlite3.connect(new, isolation_level=None)) as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA application_id = {self.application_id}")
             connection.execute(f"PRAGMA user_version = {self.version}")
-            connection.executescript(f"BEGIN; {schema} COMMIT;")
+            connection.executescript(f"BEGIN; {self.schema} COMMIT;")
         new.replace(path)
+
+    @property
+    def schema(self) -> str:
+        """The statements that make it."""
+        return files(self.package).joinpath("schema.sql").read_text(encoding="utf-8")
 
     def set_aside(self, path: Path, problem: str) -> None:
         """Move a file away, under a name that says why."""

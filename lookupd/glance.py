@@ -13,7 +13,7 @@ from lookupd.errors import IndexUnusable
 from lookupd.number import Tier, parse, question_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     from lookupd.index.reader import Caller, Synced
     from lookupd.number import Number
@@ -27,10 +27,8 @@ class Index(Protocol):
         """The sources that were ever synced, by uuid: the same mapping until one changes."""
         ...
 
-    def callers(
-        self, number: Number, keys: Iterable[tuple[Tier, str]], sources: Container[str]
-    ) -> list[Caller]:
-        """The synced contacts under the best key, the first of each source first. Raises IndexUnusable."""
+    def callers(self, number: Number, sources: Container[str], *, with_suffix: bool) -> list[Caller]:
+        """Who is shown under the best key: of each source the first. Raises IndexUnusable."""
         ...
 
 
@@ -64,6 +62,7 @@ class Glance:
         self._index = index
         self._memory = memory
         self._clock = clock
+        self._with_suffix = profile.settings.reverse.suffix
         #: the places of the sources in the profile, by uuid
         self._places = {source.uuid: place for place, source in reversed([*enumerate(profile.reverse)])}
         #: the index it was made for, and until when all of it is fresh
@@ -82,17 +81,17 @@ class Glance:
                 self._settled_until, self._synced = self._settled(synced), synced
             if self._clock() > self._settled_until or self._memory.knows(number):
                 return None
-            callers = index.callers(number, keys(number, profile), self._places)
+            callers = index.callers(number, self._places, with_suffix=self._with_suffix)
         except IndexUnusable:
             return None
         if not callers:
             return None if any(source.asks_live for source in profile.reverse) else NOBODY
-        first = callers[0] if len(callers) == 1 else min(callers, key=self._rank)
+        first = callers[0] if len(callers) == 1 else min(callers, key=self._place)
         return Seen(first.display, first.body, first.synced.name)
 
-    def _rank(self, caller: Caller) -> tuple[int, bool]:
-        """By the order of the profile; of one source, whoever has the number itself."""
-        return self._places[caller.synced.uuid], caller.tier is not Tier.EXACT
+    def _place(self, caller: Caller) -> int:
+        """The place of a caller's source in the profile."""
+        return self._places[caller.synced.uuid]
 
     def _settled(self, synced: Mapping[str, Synced]) -> datetime:
         """Until when the index speaks for every source of the profile, and is fresh."""
@@ -111,7 +110,4 @@ class Glance:
 def keys(number: Number, profile: Profile) -> Iterator[tuple[Tier, str]]:
     """The keys to look for, best first. The first is made at once, as mostly no other is needed."""
     yield Tier.EXACT, number.key
-    with_suffix = profile.settings.reverse.suffix
-    for tier, key in question_keys(number)[1:]:
-        if with_suffix or tier is not Tier.SUFFIX:
-            yield tier, key
+    yield from question_keys(number, with_suffix=profile.settings.reverse.suffix)[1:]

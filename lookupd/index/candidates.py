@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from lookupd.index import ranking
-from lookupd.index.record import Damaged
+from lookupd.index.checksum import Damaged
 from lookupd.sql import statements
 
 if TYPE_CHECKING:

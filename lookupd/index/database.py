@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: "lkpd", in its third format; another one is set aside, and everything pulled again
+#: "lkpd", in its fourth format; another one is set aside, and everything pulled again
 INDEX = Rebuildable(
     application_id=0x6C6B7064,
-    version=3,
+    version=4,
     package="lookupd.index",
     consequence="everything is pulled again",
 )
@@ -112,12 +112,28 @@ def damage(path: Path, ends: Callable[[], bool] = lambda: False) -> str | None:
         if problem := INDEX.problem(path, OPENING, _PROBE):
             return problem
         with closing(connect(path, OPENING)) as connection:
+            if _schema(connection) != _schema_made():
+                return "its tables are not those that were made"
             connection.set_progress_handler(ends, STEPS)
             said: str = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             connection.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
     except sqlite3.Error as error:
         return str(error) if is_damage(error) else None
     return None if said == "ok" else said
+
+
+def _schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
+    """What was said to make each table and index, but for those in which FTS5 keeps its own."""
+    return connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'search!_%' ESCAPE '!' "
+        "ORDER BY name"
+    ).fetchall()
+
+
+def _schema_made() -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(INDEX.schema)
+        return _schema(connection)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

@@ -7,14 +7,21 @@ FROM number
 LEFT JOIN contact ON contact.id = number.contact_id
 WHERE number.key = ?;
 
--- name: numbers
--- The same for five numbers.
+-- name: blocks
+-- The same for four blocks.
 SELECT
     number.key, number.source_id, number.extension, number.rank, number.contact_id,
     contact.uid, contact.display, contact.body, contact.numbers, contact.terms, contact.checksum
-FROM number
+FROM number INDEXED BY block
 LEFT JOIN contact ON contact.id = number.contact_id
-WHERE number.key IN (?, ?, ?, ?, ?);
+WHERE number.key IN (?, ?, ?, ?) AND number.key GLOB '*x';
+
+-- name: some_blocks
+SELECT DISTINCT key FROM number INDEXED BY block WHERE key GLOB '*x' LIMIT ?;
+
+-- name: callers
+-- Who is shown when a number calls, a row for each source.
+SELECT id, display, body, checksum FROM caller WHERE id BETWEEN ? AND ?;
 
 -- name: candidates
 -- The first contacts for some words, among some sources (JSON ids). CROSS keeps the order: words lead to contacts.

@@ -7,31 +7,37 @@ import sqlite3
 import time
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
 from lookupd.datafile import which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
 from lookupd.index.brief import BRIEF, Briefly, TakesLong
+from lookupd.index.caller import SOURCE, Caller, caller, span
 from lookupd.index.candidates import CANDIDATES
-from lookupd.index.record import Caller, Candidate, Damaged, Found, Run, Synced
+from lookupd.index.checksum import Damaged
+from lookupd.index.record import Candidate, Found, Run, Synced
 from lookupd.index.repair import Repair
 from lookupd.index.search import LATE, Page
 from lookupd.index.texts import Texts
+from lookupd.number import Tier, question_keys
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from lookupd.number import Number, Tier
+    from lookupd.number import Number
 
 __all__ = ["CANDIDATES", "PATIENCE", "Caller", "Candidate", "Found", "Reader", "Run", "Synced"]
 
 _SQL = statements("lookupd.index", "queries.sql")
-_NUMBER, _NUMBERS = _SQL["number"], _SQL["numbers"]
-#: how many keys `numbers` takes: as many as a number has blocks around it, and its last digits
-_KEYS = 5
+_NUMBER, _BLOCKS, _CALLERS = _SQL["number"], _SQL["blocks"], _SQL["callers"]
+#: how many keys `blocks` takes
+_KEYS = 4
+#: so many blocks are kept in memory: where there are more, the index is asked for them
+BLOCKS = 1000
 #: how long a search takes at most, in seconds
 PATIENCE = 0.25
 #: how long a look at the index serves all who ask, in seconds
@@ -53,6 +59,8 @@ class Reader:
         self._briefly = Briefly(path, self._which, brief)
         self._points_open = self._which()
         self._points = database.connect_reader(path)
+        #: of the statement that is executed most, as it takes time to make one
+        self._cursor = self._points.cursor()
         self._loop = asyncio.get_running_loop()
         #: whether a transaction is open, and until when it is not too old
         self._is_looking = False
@@ -60,6 +68,10 @@ class Reader:
         self._version: int | None = None
         self._by_id: Mapping[int, Synced] = {}
         self._by_uuid: Mapping[str, Synced] = {}
+        #: all blocks that there are; None where they are too many
+        self._blocks: frozenset[str] | None = None
+        #: whether all of them have rows that are ready to be shown
+        self._is_ready = True
 
     @classmethod
     async def open(cls, path: Path, hold: float = 0.0, brief: float = BRIEF) -> Self:
@@ -103,15 +115,32 @@ class Reader:
         Of each source the one whose first column has the number comes first, then by uid. A few microseconds.
         Raises IndexUnusable.
         """
-        return [caller.candidate() for caller in self.callers(number, keys, sources)]
-
-    def callers(
-        self, number: Number, keys: Iterable[tuple[Tier, str]], sources: Container[str]
-    ) -> list[Caller]:
-        """The same, as far as it is shown to who is called."""
         try:
             self._look()
             return self._found(number, iter(keys), sources)
+        except (sqlite3.Error, Damaged) as error:
+            raise self._unusable(error) from error
+
+    def callers(self, number: Number, sources: Container[str], *, with_suffix: bool) -> list[Caller]:
+        """The same under any key, as far as it is shown when the number calls: of each source the first.
+
+        Who has a number without an extension comes before who has it with one.
+        """
+        try:
+            self._look()
+            ids = span(number.key) if number.extension is None and self._is_ready else None
+            if ids is None:
+                keys = question_keys(number, with_suffix=with_suffix)
+                found = self._found(number, iter(keys), sources)
+                found.sort(key=_is_by_extension)
+            else:
+                if ready := self._ready(number, ids, sources):
+                    return ready
+                if self._blocks == frozenset() and not with_suffix:
+                    return []
+                keys = question_keys(number, with_suffix=with_suffix)[1:]
+                found = self._farther(number, [*keys], sources)
+            return [_shown(candidate) for candidate in found]
         except (sqlite3.Error, Damaged) as error:
             raise self._unusable(error) from error
 
@@ -142,35 +171,55 @@ class Reader:
         except (sqlite3.Error, Damaged) as error:
             raise self._unusable(error) from error
 
+    def _ready(self, number: Number, ids: tuple[int, int], sources: Container[str]) -> list[Caller]:
+        """Who has a number itself, from one page."""
+        found = []
+        for row in self._cursor.execute(_CALLERS, ids).fetchall():
+            source = self._by_id.get(row[0] & SOURCE)
+            if source is not None and source.uuid in sources:
+                found.append(caller(number.key, row, source))
+        return found
+
     def _found(
         self, number: Number, keys: Iterator[tuple[Tier, str]], sources: Container[str]
-    ) -> list[Caller]:
-        """Mostly the first key finds somebody: the others are looked for if not, all at once."""
+    ) -> list[Candidate]:
+        """Mostly the first key finds somebody: the others are looked for if not."""
         for tier, key in keys:
             rows = self._points.execute(_NUMBER, (key,)).fetchall()
-            return self._callers(rows, tier, number, sources) or self._farther(number, [*keys], sources)
+            return self._candidates(rows, tier, number, sources) or self._farther(number, [*keys], sources)
         return []
 
-    def _farther(self, number: Number, keys: list[tuple[Tier, str]], sources: Container[str]) -> list[Caller]:
-        by_key: dict[str, list[Any]] = {key: [] for _, key in keys}
-        if by_key:
-            wanted = [*by_key, *[None] * _KEYS][:_KEYS]
-            for row in self._points.execute(_NUMBERS, wanted).fetchall():
-                by_key[row[0]].append(row)
-        found = (self._callers(by_key[key], tier, number, sources) for tier, key in keys)
-        return next(filter(None, found), [])
+    def _farther(
+        self, number: Number, keys: list[tuple[Tier, str]], sources: Container[str]
+    ) -> list[Candidate]:
+        """All blocks are looked for at once, if there are some."""
+        known, blocks = self._blocks, dict[str, list[Any]]()
+        wanted = [key for tier, key in keys if tier is Tier.COMPANY and (known is None or key in known)]
+        if wanted:
+            blocks = {key: [] for key in wanted}
+            for row in self._points.execute(_BLOCKS, [*wanted, *[None] * _KEYS][:_KEYS]).fetchall():
+                blocks[row[0]].append(row)
+        for tier, key in keys:
+            if tier is Tier.COMPANY:
+                rows = blocks.get(key, [])
+            else:
+                rows = self._points.execute(_NUMBER, (key,)).fetchall()
+            if found := self._candidates(rows, tier, number, sources):
+                return found
+        return []
 
-    def _callers(self, rows: list[Any], tier: Tier, number: Number, sources: Container[str]) -> list[Caller]:
+    def _candidates(
+        self, rows: list[Any], tier: Tier, number: Number, sources: Container[str]
+    ) -> list[Candidate]:
         found = []
         for row in rows:
             source = self._by_id.get(row[1])
             if source is not None and source.uuid in sources:
-                caller = record.caller(row, tier, number, source)
-                if caller is not None:
-                    found.append(caller)
-        if len(found) > 1:
-            found.sort(key=_place)
-        return found
+                candidate = record.candidate(row, tier, number, source)
+                if candidate is not None:
+                    found.append(((source.id, row[3], row[5]), candidate))  # by source, column, and uid
+        found.sort(key=itemgetter(0))
+        return [candidate for _, candidate in found]
 
     def _look(self) -> None:
         """See the index as it is now, or was just now.
@@ -210,6 +259,7 @@ class Reader:
             points = database.connect_reader(self._path)
             self._points.close()
             self._points, self._points_open, self._version = points, now, None
+            self._cursor = points.cursor()
 
     def _read_sources(self) -> None:
         """Read the sources again if somebody wrote the index."""
@@ -218,6 +268,9 @@ class Reader:
             rows = self._points.execute(_SQL["sources"]).fetchall()
             self._by_id = {row[0]: record.synced(row) for row in rows}
             self._by_uuid = {source.uuid: source for source in self._by_id.values()}
+            blocks = self._points.execute(_SQL["some_blocks"], (BLOCKS + 1,)).fetchall()
+            self._blocks = frozenset(key for (key,) in blocks) if len(blocks) <= BLOCKS else None
+            self._is_ready = max(self._by_id, default=0) <= SOURCE
             self._version = version
 
     def _unusable(self, error: sqlite3.Error | Damaged) -> IndexUnusable:
@@ -227,10 +280,12 @@ class Reader:
         return IndexUnusable(str(error))
 
 
-def _place(caller: Caller) -> tuple[int, int, str]:
-    """Where a caller stands: by source, then by the column that has the number, then by uid."""
-    _, source_id, _, rank, _, uid, *_ = caller.row
-    return source_id, rank, uid
+def _shown(candidate: Candidate) -> Caller:
+    return Caller(candidate.contact.display, candidate.contact.body, candidate.synced)
+
+
+def _is_by_extension(candidate: Candidate) -> bool:
+    return candidate.tier is Tier.EXTENSION
 
 
 def _which(path: Path, repair: Repair) -> object:

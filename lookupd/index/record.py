@@ -6,21 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 from lookupd.contact import Contact, ListedNumber
-from lookupd.index.checksum import checksum
+from lookupd.index.checksum import Damaged, checksum, shown
 from lookupd.number import Number, Tier, match_extension
-
-
-class Damaged(Exception):
-    """What was read was never stored so."""
-
-    def __init__(self, fact: str, *, key: str | None = None, contact_id: int | None = None) -> None:
-        super().__init__(fact)
-        #: the number, or else the contact, that it was met at
-        self.key = key
-        self.contact_id = contact_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,23 +51,6 @@ class Run:
     #: what was odd about the rows, a text each
     oddities: tuple[str, ...]
     error: str | None
-
-
-class Caller(NamedTuple):
-    """What is shown of a contact of the index when its number calls."""
-
-    #: the caller's name
-    display: str | None
-    #: all fields as a JSON object, ready to send
-    body: str
-    synced: Synced
-    tier: Tier
-    #: of the statement that found it
-    row: Sequence[Any]
-
-    def candidate(self) -> Candidate:
-        """The whole contact."""
-        return Candidate(contact=_contact(self.row[5:], self.synced), synced=self.synced, tier=self.tier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,10 +113,10 @@ def run(row: Sequence[Any]) -> Run:
         raise Damaged("a past run is not what was stored") from error
 
 
-def caller(row: Sequence[Any], tier: Tier, asked: Number, source: Synced) -> Caller | None:
-    """A row of `number` or `numbers`; None for another person's extension. Raises Damaged."""
+def candidate(row: Sequence[Any], tier: Tier, asked: Number, source: Synced) -> Candidate | None:
+    """A row of `number` or `blocks`; None for another person's extension. Raises Damaged."""
     key, _, extension, rank, contact_id, uid, display, body, numbers, terms, stored_sum = row
-    if checksum(source.id, uid, display, body, numbers, terms) != stored_sum:
+    if checksum(shown(source.id, display, body), uid, numbers, terms) != stored_sum:
         raise Damaged(f"contact {contact_id} is not what was stored", key=key)
     if f'["{key}", "{extension}", {rank}]' not in numbers:  # as JSON was written; numbers need no escapes
         raise Damaged(f"contact {contact_id} does not have the number that led to it", key=key)
@@ -152,13 +125,13 @@ def caller(row: Sequence[Any], tier: Tier, asked: Number, source: Synced) -> Cal
         if exact is None:  # the same line, but another person's extension
             return None
         tier = exact
-    return Caller(display, body, source, tier, row)
+    return Candidate(contact=_contact(row[5:], source), synced=source, tier=tier)
 
 
 def contact(row: Sequence[Any], source: Synced) -> Contact:
     """A row of the statements `page` and `browse`. Raises Damaged."""
     uid, display, body, numbers, terms, stored_sum = row[2:]
-    if checksum(source.id, uid, display, body, numbers, terms) != stored_sum:
+    if checksum(shown(source.id, display, body), uid, numbers, terms) != stored_sum:
         raise Damaged(f"contact {row[0]} is not what was stored", contact_id=row[0])
     return _contact(row[2:], source)
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from lookupd.datafile import which
 from lookupd.index import database, scrub
-from lookupd.index.record import Damaged, caller, contact, synced
+from lookupd.index.caller import SOURCE, caller, span
+from lookupd.index.checksum import Damaged
+from lookupd.index.record import candidate, contact, synced
 from lookupd.number import Number, Tier
 from lookupd.sql import statements
 
@@ -92,7 +94,9 @@ def _once_more(path: Path, error: Damaged) -> str | None:
             if error.key is not None:
                 number = Number(key=error.key)
                 for row in connection.execute(_SQL["number"], (error.key,)):
-                    caller(row, Tier.COMPANY, number, sources[row[1]])
+                    candidate(row, Tier.COMPANY, number, sources[row[1]])
+                for row in connection.execute(_SQL["callers"], span(error.key) or (0, -1)):
+                    caller(error.key, row, sources[row[0] & SOURCE])
             if error.contact_id is not None:
                 for row in connection.execute(_SQL["page"], (f"[{error.contact_id}]",)):
                     contact(row, sources[row[1]])

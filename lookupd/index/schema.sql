@@ -19,6 +19,7 @@ CREATE TABLE contact (
     uid TEXT NOT NULL,
     terms TEXT NOT NULL,  -- what search finds it by
     fingerprint INTEGER NOT NULL,  -- of the row it was made from: an unchanged row costs no write
+    shown INTEGER NOT NULL,  -- checksum of what is shown when its number calls
     checksum INTEGER NOT NULL,  -- of all that is served or found: SQLite would not notice a flipped bit
     display TEXT,  -- the caller's name
     numbers TEXT NOT NULL,  -- its rows in number: JSON [[key, extension, rank], ...]
@@ -35,6 +36,17 @@ CREATE TABLE number (
     extension TEXT NOT NULL,
     PRIMARY KEY (key, source_id, rank, contact_id, extension)
 ) STRICT, WITHOUT ROWID;
+
+-- Few: who asks for the blocks that a number lies in reads next to nothing.
+CREATE INDEX block ON number (key) WHERE key GLOB '*x';
+
+-- Who is shown when a number calls: of each source the first, ready, so that one page has all of it.
+CREATE TABLE caller (
+    id INTEGER PRIMARY KEY,  -- the digits of a number in E.164 << 13 | source_id
+    checksum INTEGER NOT NULL,  -- of what is shown, plus the id
+    display TEXT,
+    body TEXT NOT NULL
+) STRICT;
 
 -- Words come folded and separated by single blanks; the ascii tokenizer leaves them as they are.
 CREATE VIRTUAL TABLE search USING fts5 (

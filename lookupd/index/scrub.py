@@ -11,7 +11,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from lookupd.index import database
-from lookupd.index.checksum import checksum
+from lookupd.index.caller import SOURCE
+from lookupd.index.checksum import checksum, shown
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
@@ -41,13 +42,22 @@ def problem(path: Path, ends: Callable[[], bool]) -> str | None:
 def _contradiction(connection: sqlite3.Connection) -> str | None:
     """Where the tables disagree: sums of hashes do not depend on the order, which SQLite checks."""
     numbers = 0
-    for id_, source_id, *stored in connection.execute(_SQL["contacts"]):
-        if checksum(source_id, *stored[:-1]) != stored[-1]:
+    for id_, source_id, uid, display, body, listed, terms, *sums in connection.execute(_SQL["contacts"]):
+        shown_sum = shown(source_id, display, body)
+        if sums != [shown_sum, checksum(shown_sum, uid, listed, terms)]:
             return f"contact {id_} is not what was stored"
-        for key, extension, rank in json.loads(stored[3]):
+        for key, extension, rank in json.loads(listed):
             numbers += hash((key, source_id, rank, id_, extension))
     if numbers != sum(map(hash, connection.execute(_SQL["numbers"]))):
         return "the numbers are not those of the contacts"
+    callers = 0
+    for id_, display, body, stored_sum in connection.execute(_SQL["callers"]):
+        if shown(id_ & SOURCE, display, body) + id_ != stored_sum:
+            return f"caller {id_} is not what was stored"
+        callers += hash((id_, stored_sum))
+    made = connection.execute(_SQL["callers_made"])
+    if callers != sum(hash((id_, shown_sum + id_)) for id_, shown_sum, _ in made):
+        return "the callers are not those that the numbers lead to"
     if (row := connection.execute(_SQL["miscounted"]).fetchone()) is not None:
         return f"source {row[0]} does not have as many contacts as it should"
     return None

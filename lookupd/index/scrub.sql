@@ -1,10 +1,24 @@
 -- The whole index, a table after the other.
 
 -- name: contacts
-SELECT id, source_id, uid, display, body, numbers, terms, checksum FROM contact NOT INDEXED;
+SELECT id, source_id, uid, display, body, numbers, terms, shown, checksum FROM contact NOT INDEXED;
 
 -- name: numbers
 SELECT key, source_id, rank, contact_id, extension FROM number;
+
+-- name: callers
+SELECT id, display, body, checksum FROM caller ORDER BY id;
+
+-- name: callers_made
+-- The same as it follows from the other tables, see `write_callers` in sync/apply.sql: id and checksum. Numbers
+-- come in the order of their digits.
+SELECT
+    CAST(number.key AS INTEGER) << 13 | number.source_id AS id, contact.shown,
+    min(printf('%d %09d', number.extension <> '', number.rank) || contact.uid)
+FROM number
+CROSS JOIN contact ON contact.id = number.contact_id
+WHERE number.key GLOB '+[1-9]*' AND number.key NOT GLOB '*x' AND length(number.key) <= 16 AND number.source_id <= 8191
+GROUP BY number.key, number.source_id;
 
 -- name: miscounted
 -- A source that has other contacts than its last run wrote, or contacts without their source.

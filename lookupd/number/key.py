@@ -45,17 +45,18 @@ class Tier(StrEnum):
     SUFFIX = "suffix"
 
 
-def question_keys(number: Number) -> tuple[tuple[Tier, str], ...]:
+def question_keys(number: Number, *, with_suffix: bool = True) -> tuple[tuple[Tier, str], ...]:
     """The keys to look for, best tier first, the smallest block before the larger ones.
 
-    Internal numbers, short codes and blocks give only their exact key. Whether a row found by the exact key
-    is EXACT or EXTENSION depends on its extension: `match` says so.
+    Last digits are looked for `with_suffix` only. Internal numbers, short codes and blocks give only their
+    exact key. Whether a row found by the exact key is EXACT or EXTENSION depends on its extension: `match`
+    says so.
     """
     exact = (Tier.EXACT, number.key)
     if not number.is_international or number.is_block:
         return (exact,)
-    blocks = ((Tier.COMPANY, number.key[:-open_] + "x" * open_) for open_ in range(1, BLOCK_DIGITS + 1))
-    suffix = suffix_key(number)
+    blocks = [(Tier.COMPANY, number.key[:-open_] + "x" * open_) for open_ in range(1, BLOCK_DIGITS + 1)]
+    suffix = suffix_key(number) if with_suffix else None
     return (exact, *blocks, (Tier.SUFFIX, suffix)) if suffix else (exact, *blocks)
 
 

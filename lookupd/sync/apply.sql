@@ -29,6 +29,16 @@ SELECT id FROM contact WHERE source_id = :source_id AND uid IN (SELECT uid FROM 
 INSERT INTO search (search, rowid, terms)
 SELECT 'delete', id, terms FROM contact WHERE id IN (SELECT id FROM staging.outdated);
 
+-- name: touch_outdated
+-- The numbers of these contacts, those that have rows in `caller`: see `span` in index/caller.py.
+INSERT OR IGNORE INTO staging.touched (digits)
+SELECT CAST(item.value ->> 0 AS INTEGER) AS digits
+FROM staging.outdated
+JOIN contact USING (id)
+JOIN json_each(contact.numbers) AS item
+WHERE item.value ->> 0 GLOB '+[1-9]*' AND item.value ->> 0 NOT GLOB '*x' AND length(item.value ->> 0) <= 16
+ORDER BY digits;
+
 -- name: forget_numbers
 DELETE FROM number WHERE (key, source_id, rank, contact_id, extension) IN (
     SELECT item.value ->> 0, contact.source_id, item.value ->> 2, contact.id, item.value ->> 1
@@ -46,14 +56,14 @@ SELECT coalesce(max(id), 0) FROM contact;
 
 -- name: write_contacts
 -- New contacts get their ids in the order of their names, which is the order a browse and a cut search show.
-INSERT INTO contact (source_id, uid, fingerprint, display, body, numbers, terms, checksum)
-SELECT :source_id, uid, fingerprint, display, body, numbers, terms, checksum
+INSERT INTO contact (source_id, uid, fingerprint, display, body, numbers, terms, shown, checksum)
+SELECT :source_id, uid, fingerprint, display, body, numbers, terms, shown, checksum
 FROM staging.changed
 WHERE true
 ORDER BY terms, uid
 ON CONFLICT (source_id, uid) DO UPDATE SET
     fingerprint = excluded.fingerprint, display = excluded.display, body = excluded.body,
-    numbers = excluded.numbers, terms = excluded.terms, checksum = excluded.checksum;
+    numbers = excluded.numbers, terms = excluded.terms, shown = excluded.shown, checksum = excluded.checksum;
 
 -- name: write_numbers
 -- Of the contacts behind the last old one, and of the outdated ones that are still there.
@@ -67,6 +77,38 @@ FROM (
 JOIN json_each(written.numbers) AS item
 ORDER BY 1, 2, 3, 4, 5;
 
+-- name: touch_written
+-- The same for those that are written.
+INSERT OR IGNORE INTO staging.touched (digits)
+SELECT CAST(item.value ->> 0 AS INTEGER) AS digits
+FROM (
+    SELECT numbers FROM contact WHERE id > :last
+    UNION ALL
+    SELECT numbers FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
+) AS written
+JOIN json_each(written.numbers) AS item
+WHERE item.value ->> 0 GLOB '+[1-9]*' AND item.value ->> 0 NOT GLOB '*x' AND length(item.value ->> 0) <= 16
+ORDER BY digits;
+
+-- name: forget_callers
+DELETE FROM caller WHERE id IN (SELECT digits << 13 | :source_id FROM staging.touched);
+
+-- name: write_callers
+-- Of the contacts with a number whoever has it without an extension, then in an earlier column, then by uid.
+-- SQLite gives the other columns of the row that has the least.
+INSERT INTO caller (id, display, body, checksum)
+SELECT id, display, body, shown + id
+FROM (
+    SELECT
+        touched.digits << 13 | :source_id AS id, contact.display, contact.body, contact.shown,
+        min(printf('%d %09d', number.extension <> '', number.rank) || contact.uid)
+    FROM staging.touched AS touched
+    CROSS JOIN number ON number.key = '+' || touched.digits AND number.source_id = :source_id
+    CROSS JOIN contact ON contact.id = number.contact_id
+    WHERE :source_id <= 8191
+    GROUP BY touched.digits
+);
+
 -- name: write_words
 INSERT INTO search (rowid, terms)
 SELECT id, terms FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
@@ -78,6 +120,9 @@ INSERT INTO search (search, rowid, terms) SELECT 'delete', id, terms FROM contac
 
 -- name: abandon_numbers
 DELETE FROM number WHERE source_id = :source_id;
+
+-- name: abandon_callers
+DELETE FROM caller WHERE id & 8191 = :source_id;
 
 -- name: abandon_contacts
 DELETE FROM contact WHERE source_id = :source_id;

@@ -34,7 +34,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SQL = statements("lookupd.index", "queries.sql") | statements("lookupd.sync", "apply.sql")
-_ABANDON = ("abandon_words", "abandon_numbers", "abandon_contacts", "abandon_runs", "abandon_source")
+_ABANDON = (
+    "abandon_words",
+    "abandon_numbers",
+    "abandon_callers",
+    "abandon_contacts",
+    "abandon_runs",
+    "abandon_source",
+)
 #: how long contacts of a source that is no longer configured to be synced are kept, in case it comes back
 KEEP_ABANDONED = timedelta(days=7)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self
 from lookupd.contact import is_twin
 from lookupd.errors import CursorExpired, SyncError
 from lookupd.index import database, writer
-from lookupd.index.checksum import checksum
+from lookupd.index.checksum import checksum, shown
 from lookupd.index.record import Synced, synced
 from lookupd.secret import masked
 from lookupd.sql import statements
@@ -43,10 +43,17 @@ _SQL = (
     | statements("lookupd.sync", "staging.sql")
     | statements("lookupd.sync", "apply.sql")
 )
-_MAKE = ("make_seen", "make_held", "make_changed", "make_gone", "make_outdated")
+_MAKE = ("make_seen", "make_held", "make_changed", "make_gone", "make_outdated", "make_touched")
 _CLEAR = ("clear_seen", "clear_changed", "clear_gone")
-_REMOVE = ("find_outdated", "forget_words", "forget_numbers", "forget_contacts")
-_WRITE = ("write_contacts", "write_numbers", "write_words")
+_REMOVE = ("find_outdated", "forget_words", "touch_outdated", "forget_numbers", "forget_contacts")
+_WRITE = (
+    "write_contacts",
+    "write_numbers",
+    "touch_written",
+    "forget_callers",
+    "write_callers",
+    "write_words",
+)
 
 
 class Stage:
@@ -250,5 +257,8 @@ class Stage:
 
     def _staged(self, uid: str, fingerprint: int, row: dict[str, object]) -> tuple[object, ...]:
         contact = self._shape.contact(row, uid)
-        stored = (contact.display, contact.body, self._shape.index_numbers(contact), contact.terms)
-        return uid, fingerprint, *stored, checksum(self.synced.id, uid, *stored)
+        display, body, terms = contact.display, contact.body, contact.terms
+        numbers = self._shape.index_numbers(contact)
+        shown_sum = shown(self.synced.id, display, body)
+        checked = checksum(shown_sum, uid, numbers, terms)
+        return uid, fingerprint, display, body, numbers, terms, shown_sum, checked

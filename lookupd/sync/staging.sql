@@ -17,6 +17,7 @@ CREATE TABLE staging.changed (
     body TEXT NOT NULL,
     numbers TEXT NOT NULL,
     terms TEXT NOT NULL,
+    shown INTEGER NOT NULL,
     checksum INTEGER NOT NULL
 ) STRICT;
 
@@ -27,6 +28,10 @@ CREATE TABLE staging.gone (uid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 -- name: make_outdated
 -- Ids of contacts whose stored words and numbers no longer hold.
 CREATE TABLE staging.outdated (id INTEGER PRIMARY KEY) STRICT;
+
+-- name: make_touched
+-- Digits of numbers in E.164 whose callers are to be written anew.
+CREATE TABLE staging.touched (digits INTEGER PRIMARY KEY) STRICT;
 
 -- name: seen_before
 -- Fingerprints of the rows that had some uids (JSON) in earlier batches: those staged, else those the index holds.
@@ -58,8 +63,8 @@ ORDER BY fingerprint;
 SELECT fingerprint, is_twin FROM staging.held WHERE fingerprint IN (SELECT value FROM json_each(?));
 
 -- name: change
-INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms, checksum)
-VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms, shown, checksum)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: take_back
 DELETE FROM staging.changed WHERE uid = ?;

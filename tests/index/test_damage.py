@@ -8,7 +8,7 @@ from contextlib import closing
 import pytest
 
 from lookupd.errors import IndexUnusable
-from lookupd.index.record import Damaged
+from lookupd.index.checksum import Damaged
 from lookupd.number import parse, question_keys
 from tests.fakes import ADA, BOB
 from tests.sync.ground import FRANCE, people, until

@@ -876,10 +876,10 @@ class OneNumberIndex:
     def reverse(self, number, keys, sources):
         return [candidate for candidate in self.candidates if candidate.synced.uuid in sources]
 
-    def callers(self, number, keys, sources):
+    def callers(self, number, sources, *, with_suffix):
         return [
-            Caller(found.contact.display, found.contact.body, found.synced, found.tier, ())
-            for found in self.reverse(number, keys, sources)
+            Caller(found.contact.display, found.contact.body, found.synced)
+            for found in self.reverse(number, (), sources)
         ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 import time
 from contextlib import asynccontextmanager, closing
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lookupd.contact import Shape
 from lookupd.errors import CursorExpired
 from lookupd.index import database
+from lookupd.index.caller import SOURCE
 from lookupd.index.reader import Reader
 from lookupd.loader import Loader
 from lookupd.number import NumberRules, parse, question_keys
@@ -21,7 +23,7 @@ from lookupd.sync.run import Paths, Run
 from tests.fakes import Directory, FakeBackend, config_of, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from lookupd.sync.plan import Plan
@@ -98,8 +100,25 @@ class Ground:
             for key, extension, rank in json.loads(listed)
         }
         assert set(self.rows("SELECT key, source_id, rank, contact_id, extension FROM number")) == numbers
+        assert dict(self.callers()) == self._callers_made(numbers)
         counted = "SELECT count(*) FROM contact WHERE source_id = source.id"
         assert self.rows(f"SELECT name FROM source WHERE contacts <> ({counted})") == []
+
+    def callers(self) -> Iterator[tuple[tuple[str, int], tuple[Any, ...]]]:
+        """What is ready to be shown, by key and id of the source."""
+        for id_, *shown in self.rows("SELECT id, display, body FROM caller"):
+            yield (f"+{id_ >> 13}", id_ & SOURCE), tuple(shown)
+
+    def _callers_made(self, numbers: Iterable[tuple[Any, ...]]) -> dict[tuple[str, int], tuple[Any, ...]]:
+        """What should be."""
+        contacts = {id_: row for id_, *row in self.rows("SELECT id, uid, display, body FROM contact")}
+        best: dict[tuple[str, int], tuple[Any, ...]] = {}
+        for key, source, rank, contact, extension in numbers:
+            if source <= SOURCE and re.fullmatch(r"\+[1-9][0-9]{0,14}", key):
+                uid, *shown = contacts[contact]
+                one = (extension != "", rank, uid, tuple(shown))
+                best[key, source] = min(one, best.get((key, source), one))
+        return {by: shown for by, (*_, shown) in best.items()}
 
     async def holders(self, number: str, *sources: Source) -> list[str]:
         """The uids of the contacts found by a number, in order; in all sources if none is named."""

@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 #: how the system, and how SQLite, say that there is no room; the second is that of a WAL's shared memory
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE})
+#: what SQLite raises, and Python where SQLite's words for an error are no text, as damage makes them
+SQLITE: Final = (sqlite3.Error, UnicodeDecodeError)
 #: what may stand beside a database and is part of it
 SIDES = ("-wal", "-shm", "-journal")
 
@@ -41,6 +43,11 @@ def is_disk_full(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno in NO_ROOM
     return getattr(error, "sqlite_errorcode", 0) in FULL
+
+
+def words(error: Exception) -> str:
+    """What SQLite says, as far as it is text."""
+    return error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)
 
 
 def beside(path: Path, side: str) -> Path:
@@ -112,6 +119,6 @@ class Rebuildable:
             if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
                 raise
             return str(error)
-        except sqlite3.DatabaseError as error:
-            return str(error)
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            return words(error)
         return said if isinstance(said, str) and said != "ok" else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import Rebuildable, alone
+from lookupd.datafile import SQLITE, Rebuildable, alone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA journal_size_limit = 16777216")
-    except sqlite3.Error:
+    except SQLITE:
         connection.close()
         raise
     return connection

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 import threading
 import time
 from contextlib import suppress
@@ -16,9 +15,11 @@ from typing import TYPE_CHECKING
 
 from lookupd.answers import file
 from lookupd.answers.table import Table
+from lookupd.datafile import SQLITE
 from lookupd.memory import CAPACITY
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Container, Mapping
     from datetime import datetime
     from pathlib import Path
@@ -150,7 +151,7 @@ class Store:
             if time.monotonic() >= self._purge_at:
                 self._table.purge(connection, self._clock())
                 self._purge_at = time.monotonic() + self._pauses.purge
-        except (sqlite3.Error, OSError) as error:
+        except (*SQLITE, OSError) as error:
             self._failed(error)
         else:
             self._well()

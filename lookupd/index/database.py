@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
+from functools import cache
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import Rebuildable, alone, which
+from lookupd.datafile import SQLITE, Rebuildable, alone, which, words
 from lookupd.errors import DataError
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ def prepare(path: Path, patience: float = OPENING) -> None:
                 INDEX.set_aside(path, problem)
             if not path.exists():
                 INDEX.create(path)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *SQLITE) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(
             f"{path}: cannot be used now: {reason} (lookupd must be able to write in the folder 'data')"
         ) from error
 
 
-def replace_if_damaged(path: Path, error: sqlite3.Error) -> bool:
+def replace_if_damaged(path: Path, error: Exception) -> bool:
     """Whether an error came from damage in the index; then it was set aside, and an empty one made.
 
     Takes its time: all of the index is looked at, as the error may have come from another file.
@@ -95,10 +96,10 @@ def was_lost(path: Path) -> bool:
         return sources == 0
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Whether an error is of a kind that a damaged file gives: SQLite's, or a text that is none."""
     code: int = getattr(error, "sqlite_errorcode", 0)
-    return code & 0xFF in DAMAGE or is_garbled(error)
+    return code & 0xFF in DAMAGE or is_garbled(error) or isinstance(error, UnicodeDecodeError)
 
 
 def is_garbled(error: Exception) -> bool:
@@ -112,28 +113,31 @@ def damage(path: Path, ends: Callable[[], bool] = lambda: False) -> str | None:
         if problem := INDEX.problem(path, OPENING, _PROBE):
             return problem
         with closing(connect(path, OPENING)) as connection:
-            if _schema(connection) != _schema_made():
-                return "its tables are not those that were made"
+            if missing := _parts_made() - _parts(connection):
+                return f"it has no {' '.join(min(missing))}"
             connection.set_progress_handler(ends, STEPS)
             said: str = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             connection.execute("INSERT INTO search (search, rank) VALUES ('integrity-check', 1)")
-    except sqlite3.Error as error:
-        return str(error) if is_damage(error) else None
+    except SQLITE as error:
+        return words(error) if is_damage(error) else None
     return None if said == "ok" else said
 
 
-def _schema(connection: sqlite3.Connection) -> list[tuple[str, ...]]:
-    """What was said to make each table and index, but for those in which FTS5 keeps its own."""
-    return connection.execute(
-        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'search!_%' ESCAPE '!' "
-        "ORDER BY name"
-    ).fetchall()
+def _parts(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Every column by its table, and every index."""
+    return set(
+        connection.execute(
+            "SELECT part.type || ' ' || part.name, coalesce(column.name, '') FROM sqlite_schema AS part "
+            "LEFT JOIN pragma_table_info(part.name) AS column ON part.type = 'table'"
+        )
+    )
 
 
-def _schema_made() -> list[tuple[str, ...]]:
+@cache
+def _parts_made() -> set[tuple[str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
         connection.executescript(INDEX.schema)
-        return _schema(connection)
+        return _parts(connection)
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

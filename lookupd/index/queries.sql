@@ -17,7 +17,15 @@ LEFT JOIN contact ON contact.id = number.contact_id
 WHERE number.key IN (?, ?, ?, ?) AND number.key GLOB '*x';
 
 -- name: some_blocks
-SELECT DISTINCT key FROM number INDEXED BY block WHERE key GLOB '*x' LIMIT ?;
+-- Each is sought behind the one before, however many contacts it has.
+WITH RECURSIVE some (key) AS (
+    SELECT min(key) FROM number INDEXED BY block WHERE key GLOB '*x'
+    UNION ALL
+    SELECT (SELECT min(key) FROM number INDEXED BY block WHERE key > some.key AND key GLOB '*x')
+    FROM some
+    WHERE some.key IS NOT NULL
+)
+SELECT key FROM some WHERE key IS NOT NULL LIMIT ?;
 
 -- name: callers
 -- Who is shown when a number calls, a row for each source.

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
-from lookupd.datafile import which
+from lookupd.datafile import SQLITE, which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
 from lookupd.index.brief import BRIEF, Briefly, TakesLong
@@ -103,7 +102,7 @@ class Reader:
         """
         try:
             self._look()
-        except (sqlite3.Error, Damaged) as error:
+        except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
         return self._by_uuid
 
@@ -118,7 +117,7 @@ class Reader:
         try:
             self._look()
             return self._found(number, iter(keys), sources)
-        except (sqlite3.Error, Damaged) as error:
+        except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
 
     def callers(self, number: Number, sources: Container[str], *, with_suffix: bool) -> list[Caller]:
@@ -141,7 +140,7 @@ class Reader:
                 keys = question_keys(number, with_suffix=with_suffix)[1:]
                 found = self._farther(number, [*keys], sources)
             return [_shown(candidate) for candidate in found]
-        except (sqlite3.Error, Damaged) as error:
+        except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
 
     async def search(
@@ -161,14 +160,14 @@ class Reader:
                 with suppress(TakesLong):
                     return self._briefly.done(term, page.read)
             return await self._texts.within(patience - (self._loop.time() - began), page.read, LATE)
-        except (sqlite3.Error, Damaged) as error:
+        except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
 
     async def runs(self, uuid: str, limit: int = 20) -> list[Run]:
         """The last runs of a source, newest first. Raises IndexUnusable."""
         try:
             return [record.run(row) for row in await self._texts.rows(_SQL["runs"], (uuid, limit))]
-        except (sqlite3.Error, Damaged) as error:
+        except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
 
     def _ready(self, number: Number, ids: tuple[int, int], sources: Container[str]) -> list[Caller]:
@@ -273,8 +272,10 @@ class Reader:
             self._is_ready = max(self._by_id, default=0) <= SOURCE
             self._version = version
 
-    def _unusable(self, error: sqlite3.Error | Damaged) -> IndexUnusable:
-        with suppress(sqlite3.Error):
+    def _unusable(self, error: Exception) -> IndexUnusable:
+        with suppress(*SQLITE):
+            self._cursor.close()  # a text that is none leaves its statement, and what that sees, open
+            self._cursor = self._points.cursor()
             self._look_away()
         self._repair.start(error)
         return IndexUnusable(str(error))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import which
+from lookupd.datafile import SQLITE, which, words
 from lookupd.index import database, scrub
 from lookupd.index.caller import SOURCE, caller, span
 from lookupd.index.checksum import Damaged
@@ -44,7 +43,7 @@ class Repair:
 
     def start(self, error: Exception) -> None:
         """Something was read that cannot be; whoever asks meanwhile does without. Does not wait."""
-        if isinstance(error, sqlite3.Error) and not database.is_damage(error):
+        if isinstance(error, SQLITE) and not database.is_damage(error):
             return
         file = which(self._path)
         if file is None or self._is_over or self._is_looking or self._clock() < self._next_at:
@@ -72,7 +71,7 @@ class Repair:
             elif not self._is_over:
                 logger.warning("%s: could not be read (%s), and is sound: opened anew", self._path, error)
                 self.in_vain += 1
-        except (OSError, sqlite3.Error) as failure:
+        except (OSError, *SQLITE) as failure:
             logger.error("%s is damaged (%s), and cannot be replaced: %s", self._path, error, failure)  # noqa: TRY400 - it says all
         finally:
             self._next_at = self._clock() + PAUSE
@@ -102,6 +101,6 @@ def _once_more(path: Path, error: Damaged) -> str | None:
                     contact(row, sources[row[1]])
     except (Damaged, KeyError) as again:
         return str(again)
-    except sqlite3.Error as again:
-        return str(again) if database.is_damage(again) else None
+    except SQLITE as again:
+        return words(again) if database.is_damage(again) else None
     return None

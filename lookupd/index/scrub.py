@@ -6,16 +6,17 @@ It reads from one end to the other and keeps nothing but sums, so its memory sta
 from __future__ import annotations
 
 import json
-import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from lookupd.datafile import SQLITE, words
 from lookupd.index import database
 from lookupd.index.caller import SOURCE
 from lookupd.index.checksum import checksum, shown
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -34,8 +35,8 @@ def problem(path: Path, ends: Callable[[], bool]) -> str | None:
             connection.set_progress_handler(ends, database.STEPS)
             connection.execute("BEGIN")
             found = _contradiction(connection)
-    except sqlite3.Error as error:
-        found = str(error) if database.is_damage(error) else None
+    except SQLITE as error:
+        found = words(error) if database.is_damage(error) else None
     return found if found is not None or ends() else database.damage(path, ends)
 
 

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import SIDES, alone, beside, is_disk_full
+from lookupd.datafile import SIDES, SQLITE, alone, beside, is_disk_full
 from lookupd.errors import BackupUnusable, DataError
 from lookupd.state import database
 from lookupd.state.database import APPLICATION_ID, UPGRADES, told
@@ -74,7 +74,7 @@ def _take(file: Path, new: Path, upgrades: Sequence[str]) -> None:
     try:
         with closing(_opened(file, "ro")) as backup:
             _copy(backup, new)
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *SQLITE) as error:
         if is_disk_full(error):  # that of the copy
             raise
         raise BackupUnusable(str(file), str(error)) from error
@@ -84,7 +84,7 @@ def _take(file: Path, new: Path, upgrades: Sequence[str]) -> None:
             if problem is None:
                 database.upgrade(copy, upgrades)
                 problem = _problem(copy, upgrades) or _oddity(copy, upgrades)
-        except sqlite3.DatabaseError as error:
+        except SQLITE as error:
             if not database.is_damage(error):
                 raise
             problem = str(error)
@@ -118,7 +118,7 @@ def _page_size(path: Path) -> int | None:
         with closing(_opened(path, "rw")) as state:
             size: int = state.execute("PRAGMA page_size").fetchone()[0]
             return size if database.owner(state) == APPLICATION_ID else None
-    except sqlite3.DatabaseError as error:
+    except SQLITE as error:
         if database.is_damage(error):
             return None
         raise

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import alone, is_disk_full
+from lookupd.datafile import SQLITE, alone, is_disk_full, words
 from lookupd.errors import DataDamaged, DataError, DataNewer, DiskFull
 from lookupd.sql import statements
 
@@ -41,11 +41,11 @@ def told(path: Path) -> Iterator[None]:
     """What goes wrong with a file is raised in our words: DiskFull, DataDamaged or another DataError."""
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, *SQLITE) as error:
         if is_disk_full(error):
             raise DiskFull(str(path)) from error
         if is_damage(error):
-            raise DataDamaged(str(path), str(error)) from error
+            raise DataDamaged(str(path), words(error)) from error
         if isinstance(error, OSError | sqlite3.OperationalError):
             raise DataError(
                 f"{path}: cannot be used ({error}); check its folder, its owner and the disk"
@@ -56,7 +56,7 @@ def told(path: Path) -> Iterator[None]:
 def is_damage(error: Exception) -> bool:
     """Whether SQLite says that a file is no sound database."""
     kind: int = getattr(error, "sqlite_errorcode", 0)
-    return kind & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return kind & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or isinstance(error, UnicodeError)
 
 
 def owner(connection: sqlite3.Connection) -> int:

@@ -66,13 +66,14 @@ ON CONFLICT (source_id, uid) DO UPDATE SET
     numbers = excluded.numbers, terms = excluded.terms, shown = excluded.shown, checksum = excluded.checksum;
 
 -- name: write_numbers
--- Of the contacts behind the last old one, and of the outdated ones that are still there.
+-- Of the contacts behind the last old one, and of the outdated ones that are still there. CROSS keeps the order:
+-- few outdated ones, many contacts.
 INSERT OR IGNORE INTO number (key, source_id, rank, contact_id, extension)
 SELECT item.value ->> 0, :source_id, item.value ->> 2, written.id, item.value ->> 1
 FROM (
     SELECT id, numbers FROM contact WHERE id > :last
     UNION ALL
-    SELECT id, numbers FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
+    SELECT id, numbers FROM staging.outdated CROSS JOIN contact USING (id) WHERE id <= :last
 ) AS written
 JOIN json_each(written.numbers) AS item
 ORDER BY 1, 2, 3, 4, 5;
@@ -84,14 +85,14 @@ SELECT CAST(item.value ->> 0 AS INTEGER) AS digits
 FROM (
     SELECT numbers FROM contact WHERE id > :last
     UNION ALL
-    SELECT numbers FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
+    SELECT numbers FROM staging.outdated CROSS JOIN contact USING (id) WHERE id <= :last
 ) AS written
 JOIN json_each(written.numbers) AS item
 WHERE item.value ->> 0 GLOB '+[1-9]*' AND item.value ->> 0 NOT GLOB '*x' AND length(item.value ->> 0) <= 16
 ORDER BY digits;
 
 -- name: forget_callers
-DELETE FROM caller WHERE id IN (SELECT digits << 13 | :source_id FROM staging.touched);
+DELETE FROM caller WHERE :source_id <= 8191 AND id IN (SELECT digits << 13 | :source_id FROM staging.touched);
 
 -- name: write_callers
 -- Of the contacts with a number whoever has it without an extension, then in an earlier column, then by uid.
@@ -111,7 +112,7 @@ FROM (
 
 -- name: write_words
 INSERT INTO search (rowid, terms)
-SELECT id, terms FROM staging.outdated JOIN contact USING (id) WHERE id <= :last
+SELECT id, terms FROM staging.outdated CROSS JOIN contact USING (id) WHERE id <= :last
 UNION ALL
 SELECT id, terms FROM contact WHERE id > :last;
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sqlite3
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import which
+from lookupd.datafile import SQLITE, which
 from lookupd.errors import DataError
 from lookupd.index import database, scrub
 
@@ -90,14 +89,14 @@ class Keeper:
             problem = await asyncio.to_thread(scrub.problem, self._path, lambda: self._is_over)
             if problem is not None and file is not None:
                 await asyncio.to_thread(database.replace, self._path, file, problem)
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, *SQLITE) as error:
             logger.error("%s is damaged, and cannot be replaced: %s", self._path, error)  # noqa: TRY400 - it says all
 
     def _was_lost(self) -> bool:
         """Whether the index was made anew before this process began: some sources may not be due yet."""
         try:
             return database.was_lost(self._path)
-        except sqlite3.Error as error:
+        except SQLITE as error:
             logger.debug("%s: %s", self._path, error)  # whoever pulls meets it too, and says it
             return False
 

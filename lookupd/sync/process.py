@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import sqlite3
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lookupd import checkup, configfile, log
+from lookupd.datafile import SQLITE
 from lookupd.errors import ConfigError, LookupdError
 from lookupd.index import database, writer
 from lookupd.loader import Loader
@@ -61,7 +61,7 @@ async def serve(config: Config, file: Path) -> None:
     async def begin() -> None:
         try:
             await asyncio.to_thread(forget_abandoned, config, where.index, datetime.now(UTC))
-        except sqlite3.Error as error:
+        except SQLITE as error:
             logger.error("what is no longer synced is not removed now: %s", error)  # noqa: TRY400 - it says all
         schedule.start()
 

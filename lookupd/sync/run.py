@@ -14,7 +14,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import is_disk_full
+from lookupd.datafile import SQLITE, is_disk_full
 from lookupd.errors import (
     CursorExpired,
     IndexDamaged,
@@ -100,7 +100,7 @@ class Run:
         try:
             with _only_one(self._paths.staging, self._source):
                 return await self._run(accept_loss=accept_loss)
-        except sqlite3.Error as error:
+        except SQLITE as error:
             if await self._thread.run(partial(database.replace_if_damaged, self._paths.index, error)):
                 raise IndexDamaged(str(self._paths.index)) from error
             raise self._told(error, is_late=False) from error
@@ -151,7 +151,7 @@ class Run:
         """Note a run that changed nothing; when even that fails, the reason of the run still counts."""
         try:
             await self._thread.run(partial(stage.fail, end, plan if end.outcome is Outcome.HELD else None))
-        except sqlite3.Error as error:
+        except SQLITE as error:
             level = logging.DEBUG if is_disk_full(error) else logging.ERROR  # a full disk is told by the run
             logger.log(level, "source %r: the index does not take a note: %s", self._source.name, error)
 

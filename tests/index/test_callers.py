@@ -14,7 +14,9 @@ from tests.fakes import ADA, BOB, Directory, FakeBackend, source_of
 from tests.index.test_damage import heals, spoilt
 from tests.sync.ground import FRANCE, source_with
 
-ASKED = ["+33199001234", "+33199001234;ext=7", "+33199001299", "+49199001234", "4711", "+33199009999"]
+#: it has more digits than E.164 allows, as some numbers of Germany do
+LONG = "+49134264133207832"
+ASKED = [LONG, "+33199001234", "+33199001234;ext=7", "+33199001299", "+49199001234", "4711", "+33199009999"]
 
 
 def person(uid, number=None, mobile=None):
@@ -58,6 +60,7 @@ async def check(ground):
         [person("a", "+33 1 99 00 12 xx"), person("b", "+33199001234")],
         [person("a", "+33 1 99 00 12 xx"), person("b", "+33 1 99 00 xx xx")],
         [person("a", "4711")],
+        [person("a", LONG), person("b", None, LONG)],
         [],
     ],
 )
@@ -88,11 +91,13 @@ async def test_where_blocks_are_too_many_to_remember_the_index_is_asked_for_them
 
 
 async def test_a_source_whose_id_is_too_high_is_looked_through_the_whole_way(ground):
+    await ground.hold(person("a", "+33199001235"), name="low")
     ground.rows("INSERT INTO source (id, uuid, name) VALUES (?, 'u', 'former')", SOURCE)
-    source = await ground.hold(ADA)
+    # The ids it would have are those of other numbers in other sources.
+    source = await ground.hold(person("a", "+33199001234"), person("b", "+33199001235"), name="high")
     async with ground.reading() as reader:
         assert reader.sources()[source.uuid].id == SOURCE + 1
-    assert ground.rows("SELECT count(*) FROM caller") == [(0,)]
+    assert ground.rows("SELECT count(*) FROM caller") == [(1,)]
     await check(ground)
 
 

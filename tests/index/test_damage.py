@@ -8,10 +8,11 @@ from contextlib import closing
 import pytest
 
 from lookupd.errors import IndexUnusable
+from lookupd.index import database
 from lookupd.index.checksum import Damaged
 from lookupd.number import parse, question_keys
 from tests.fakes import ADA, BOB
-from tests.sync.ground import FRANCE, people, until
+from tests.sync.ground import FRANCE, garble_schema, people, until
 
 
 def holders(reader, number, *, uuids=None):
@@ -135,6 +136,29 @@ def _asked(reader, number, source):
         return holders(reader, number, uuids=[source.uuid])
     except IndexUnusable:
         return None
+
+
+async def test_a_schema_that_is_no_text_is_set_aside_when_the_index_is_opened(ground, caplog):
+    await ground.hold(ADA)
+    garble_schema(ground)
+    database.prepare(ground.paths.index)
+    assert "malformed database schema" in caplog.text
+    assert ground.paths.index.with_name("index.db.damaged").exists()
+    ground.check()
+
+
+async def test_what_could_not_be_read_does_not_keep_a_reader_from_seeing_what_comes(ground, monkeypatch):
+    """Python leaves a statement open that gave a text that is none."""
+    await ground.hold(ADA)
+    async with ground.reading() as reader:
+        monkeypatch.setattr(reader._repair, "start", lambda _: None)
+        await spoilt(ground, "UPDATE caller SET display = CAST(x'41ff' AS TEXT)")
+        with pytest.raises(IndexUnusable):
+            reader.callers(parse(ADA["number"], FRANCE), reader.sources(), with_suffix=False)
+        await spoilt(ground, "UPDATE source SET name = 'renamed'")
+        assert [source.name for source in reader.sources().values()] == ["renamed"]
+        await asyncio.sleep(0)
+        assert ground.rows("PRAGMA wal_checkpoint(TRUNCATE)")[0][0] == 0
 
 
 async def test_a_search_in_a_file_that_is_cut_off_is_no_crash(ground):

@@ -7,7 +7,7 @@ import pytest
 
 from lookupd.index import database, scrub
 from tests.fakes import ADA, BOB, Directory, source_of
-from tests.sync.ground import people
+from tests.sync.ground import garble_schema, people
 
 
 def problem(ground):
@@ -46,8 +46,8 @@ async def test_an_index_stays_sound_whatever_runs_do(ground):
         ("UPDATE source SET contacts = 3", "source 1 does not have as many contacts"),
         ("INSERT INTO search (rowid, terms) VALUES (1, 'zoe')", "malformed"),
         ("DELETE FROM search_data WHERE id = 10", ""),
-        ("DROP TABLE search", "not those that were made"),
-        ("DROP INDEX block", "not those that were made"),
+        ("DROP TABLE search", "it has no table search"),
+        ("DROP INDEX block", "it has no index block"),
         ("PRAGMA user_version = 2", "has format 2"),
         ("PRAGMA application_id = 2", "none of lookupd's"),
     ],
@@ -56,6 +56,20 @@ async def test_whatever_does_not_fit_is_found(ground, spoil, told):
     await ground.hold(ADA, BOB)
     ground.rows(spoil)
     assert told in problem(ground)
+
+
+async def test_an_index_that_somebody_analyzed_or_added_to_is_sound(ground):
+    await ground.hold(ADA)
+    ground.rows("ANALYZE")
+    ground.rows("CREATE INDEX own ON contact (display)")
+    assert problem(ground) is None
+
+
+async def test_a_schema_that_is_no_text_is_found(ground):
+    """SQLite quotes it in its error, which Python cannot decode."""
+    await ground.hold(ADA)
+    garble_schema(ground)
+    assert "malformed database schema" in problem(ground)
 
 
 async def test_an_identity_that_leads_nowhere_is_found(ground):

@@ -82,6 +82,15 @@ def test_a_file_with_a_damaged_page_is_refused_and_left_alone(path):
     assert "damaged" in refused(spoilt(path), DataDamaged)
 
 
+def test_a_file_whose_schema_is_no_text_is_refused_and_left_alone(path):
+    """SQLite quotes it in its error, which Python cannot decode."""
+    database.connect(path).close()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"CREATE TABLE", b"CREATE T\xc1BLE"))
+    assert path.read_bytes() != content
+    refused(path, DataDamaged)
+
+
 def test_a_truncated_file_is_refused_and_left_alone(path):
     with closing(Tokens(path)) as tokens:
         for number in range(200):

@@ -253,6 +253,15 @@ async def until(claim: Callable[[], object], what: str = "it") -> None:
         await asyncio.sleep(0.002)
 
 
+def garble_schema(ground: Ground) -> None:
+    """Flip a bit in a word of the schema, so that it is no text any more."""
+    ground.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = ground.paths.index.read_bytes()
+    spoilt = content.replace(b"CREATE TABLE run (", b"CREATE T\xc1BLE run (")
+    assert spoilt != content
+    ground.paths.index.write_bytes(spoilt)
+
+
 def damage(ground: Ground, table: str) -> None:
     """Spoil all that a table holds, and let everything else be."""
     ground.rows("PRAGMA wal_checkpoint(TRUNCATE)")

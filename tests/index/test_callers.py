@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from lookupd.errors import IndexUnusable
 from lookupd.index import reader as reading
+from lookupd.index import scrub
 from lookupd.index.caller import SOURCE, span
 from lookupd.number import Tier, parse, question_keys
 from tests.fakes import ADA, BOB, Directory, FakeBackend, source_of
@@ -41,6 +42,7 @@ def firsts(reader, asked, uuids, *, with_suffix=False):
 async def check(ground):
     """Fail unless both ways agree, for every number and all sources, or each."""
     ground.check()
+    assert scrub.problem(ground.paths.index, lambda: False) is None
     async with ground.reading() as reader:
         for asked in ASKED:
             for uuids in ([*reader.sources()], *([uuid] for uuid in reader.sources())):
@@ -55,6 +57,7 @@ async def check(ground):
     [
         [person("z", "+33199001234"), person("a", None, "+33199001234"), person("y", "+33199001234")],
         [person("a", "+33199001234 ext. 7"), person("b", None, "+33199001234")],
+        [person("a", "+33199001234"), person("b", None, "+33199001234 ext. 7")],
         [person("b", "+33199001234 ext. 7"), person("a", "+33199001234 ext. 8")],
         [person("a", "+33199001234 ext. 7", "+33199001234")],
         [person("a", "+33 1 99 00 12 xx"), person("b", "+33199001234")],
@@ -92,11 +95,11 @@ async def test_where_blocks_are_too_many_to_remember_the_index_is_asked_for_them
 
 async def test_a_source_whose_id_is_too_high_is_looked_through_the_whole_way(ground):
     await ground.hold(person("a", "+33199001235"), name="low")
-    ground.rows("INSERT INTO source (id, uuid, name) VALUES (?, 'u', 'former')", SOURCE)
+    ground.rows("INSERT INTO source (id, uuid, name) VALUES (?, 'u', 'former')", SOURCE + 1)
     # The ids it would have are those of other numbers in other sources.
     source = await ground.hold(person("a", "+33199001234"), person("b", "+33199001235"), name="high")
     async with ground.reading() as reader:
-        assert reader.sources()[source.uuid].id == SOURCE + 1
+        assert reader.sources()[source.uuid].id == SOURCE + 2
     assert ground.rows("SELECT count(*) FROM caller") == [(1,)]
     await check(ground)
 

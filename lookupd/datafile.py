@@ -45,6 +45,14 @@ def is_disk_full(error: BaseException) -> bool:
     return getattr(error, "sqlite_errorcode", 0) in FULL
 
 
+def is_damage(error: Exception) -> bool:
+    """Whether an error says that the file itself is no sound database."""
+    kind: int = getattr(error, "sqlite_errorcode", 0)
+    return kind & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or isinstance(
+        error, UnicodeDecodeError
+    )
+
+
 def words(error: Exception) -> str:
     """What SQLite says, as far as it is text."""
     return error.object.decode(errors="replace") if isinstance(error, UnicodeDecodeError) else str(error)

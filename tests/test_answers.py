@@ -236,6 +236,16 @@ def test_only_so_many_answers_are_kept_the_newest(tmp_path, source):
     assert [number for number, _ in rows(path)] == [f"{number:06}" for number in range(9, CAPACITY + 9)]
 
 
+async def test_a_file_whose_schema_is_no_text_is_set_aside(tmp_path, source):
+    """SQLite quotes it in its error, which Python cannot decode."""
+    path = tmp_path / "answers.db"
+    file.connect(path).close()
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", b"CREATE T\xc1BLE"))
+    async with process(path, source, Clock()) as (_, store):
+        assert store.problem is None
+    assert path.with_name("answers.db.damaged").exists()
+
+
 async def test_an_answer_that_makes_no_sense_costs_its_question_only(tmp_path, source):
     clock, path = Clock(), tmp_path / "answers.db"
     contact = source.shape.contact(source.shape.checked(ADA))

@@ -23,8 +23,6 @@ SELECT quick_check, (SELECT settings FROM answer WHERE numbers IS NULL LIMIT 1) 
 """
 #: how long another process that writes is waited for, in seconds
 PATIENCE = 5.0
-#: the kinds of errors by which SQLite says that a file is damaged
-DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -50,11 +48,6 @@ def set_aside(path: Path, file: int | None, problem: str) -> None:
     with alone(path.parent):
         if file is not None and which(path) == file:
             ANSWERS.set_aside(path, problem)
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether an error says that the file itself is damaged."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in DAMAGE
 
 
 def which(path: Path) -> int | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lookupd.answers import file
 from lookupd.answers.table import Table
-from lookupd.datafile import SQLITE
+from lookupd.datafile import SQLITE, is_damage, words
 from lookupd.memory import CAPACITY
 
 if TYPE_CHECKING:
@@ -179,13 +179,13 @@ class Store:
     def _failed(self, error: Exception) -> None:
         if self.problem is None:
             logger.error(
-                "%s: answers are kept in memory only, until it can be written: %s", self._path, error
+                "%s: answers are kept in memory only, until it can be written: %s", self._path, words(error)
             )
-        self.problem = str(error)
-        if file.is_damage(error):
+        self.problem = words(error)
+        if is_damage(error):
             self._disconnect()
             with suppress(OSError):
-                file.set_aside(self._path, self._file, str(error))
+                file.set_aside(self._path, self._file, words(error))
 
     def _well(self) -> None:
         if self.problem is not None:

@@ -7,11 +7,11 @@ SELECT id, source_id, uid, display, body, numbers, terms, shown, checksum FROM c
 SELECT key, source_id, rank, contact_id, extension FROM number;
 
 -- name: callers
-SELECT id, display, body, checksum FROM caller ORDER BY id;
+SELECT id, display, body, checksum FROM caller;
 
 -- name: callers_made
--- The same as it follows from the other tables, see `write_callers` in sync/apply.sql: id and checksum. Numbers
--- come in the order of their digits.
+-- Their ids and checksums of what is shown, as they follow from the other tables: see `write_callers` in
+-- sync/apply.sql.
 SELECT
     CAST(number.key AS INTEGER) << 13 | number.source_id AS id, contact.shown,
     min(printf('%d %09d', number.extension <> '', number.rank) || contact.uid)

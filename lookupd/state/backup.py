@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import SIDES, SQLITE, alone, beside, is_disk_full
+from lookupd.datafile import SIDES, SQLITE, alone, beside, is_damage, is_disk_full, words
 from lookupd.errors import BackupUnusable, DataError
 from lookupd.state import database
 from lookupd.state.database import APPLICATION_ID, UPGRADES, told
@@ -77,7 +77,7 @@ def _take(file: Path, new: Path, upgrades: Sequence[str]) -> None:
     except (OSError, *SQLITE) as error:
         if is_disk_full(error):  # that of the copy
             raise
-        raise BackupUnusable(str(file), str(error)) from error
+        raise BackupUnusable(str(file), words(error)) from error
     with closing(_opened(new, "rw")) as copy:
         try:
             problem = _problem(copy, upgrades)
@@ -85,9 +85,9 @@ def _take(file: Path, new: Path, upgrades: Sequence[str]) -> None:
                 database.upgrade(copy, upgrades)
                 problem = _problem(copy, upgrades) or _oddity(copy, upgrades)
         except SQLITE as error:
-            if not database.is_damage(error):
+            if not is_damage(error):
                 raise
-            problem = str(error)
+            problem = words(error)
     if problem is not None:
         raise BackupUnusable(str(file), problem)
 
@@ -119,7 +119,7 @@ def _page_size(path: Path) -> int | None:
             size: int = state.execute("PRAGMA page_size").fetchone()[0]
             return size if database.owner(state) == APPLICATION_ID else None
     except SQLITE as error:
-        if database.is_damage(error):
+        if is_damage(error):
             return None
         raise
 

@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from lookupd.datafile import SQLITE, alone, is_disk_full, words
+from lookupd.datafile import SQLITE, alone, is_damage, is_disk_full, words
 from lookupd.errors import DataDamaged, DataError, DataNewer, DiskFull
 from lookupd.sql import statements
 
@@ -51,12 +51,6 @@ def told(path: Path) -> Iterator[None]:
                 f"{path}: cannot be used ({error}); check its folder, its owner and the disk"
             ) from error
         raise
-
-
-def is_damage(error: Exception) -> bool:
-    """Whether SQLite says that a file is no sound database."""
-    kind: int = getattr(error, "sqlite_errorcode", 0)
-    return kind & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or isinstance(error, UnicodeError)
 
 
 def owner(connection: sqlite3.Connection) -> int:

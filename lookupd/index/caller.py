@@ -34,7 +34,7 @@ def span(key: str) -> tuple[int, int] | None:
     """The lowest and the highest id that rows of a key may have.
 
     None for a key that has none, though contacts may have it: an internal number, a block, or one that is
-    too long. `touch_*` in `sync/apply.sql` choose the same.
+    too long. The view `callable` in `schema.sql` chooses the same.
     """
     if key[0] == "+" and key[1:2] > "0" and key[-1] != "x" and len(key) <= LONGEST:
         first = int(key) << 13

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: "lkpd", in its fourth format; another one is set aside, and everything pulled again
+#: "lkpd", in its fifth format; another one is set aside, and everything pulled again
 INDEX = Rebuildable(
     application_id=0x6C6B7064,
-    version=4,
+    version=5,
     package="lookupd.index",
     consequence="everything is pulled again",
 )
@@ -164,3 +164,15 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
 def address(path: Path) -> str:
     """Where SQLite finds a file that is there."""
     return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def sort_on_disk(connection: sqlite3.Connection, folder: Path) -> None:
+    """Let what is sorted and does not fit the cache go to a file beside the index, which has no name.
+
+    SQLite's own choice, /var/tmp, may be small, in memory, or not there.
+    """
+    connection.execute("PRAGMA temp_store = FILE")
+    is_set = connection.execute("PRAGMA temp_store_directory").fetchall() == [(str(folder),)]
+    if not is_set:  # it is one for all connections of the process, and not to be changed under them
+        quoted = str(folder).replace("'", "''")
+        connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")

@@ -26,13 +26,14 @@ _SQL = statements("lookupd.index", "scrub.sql")
 def problem(path: Path, ends: Callable[[], bool]) -> str | None:
     """What is damaged in the index at `path`; None when nothing is, or when `ends` said so before.
 
-    `ends` is asked again and again; a million contacts take a quarter of a minute. A file that cannot be read
+    `ends` is asked again and again; a million contacts take half a minute. A file that cannot be read
     now, as it is locked or its disk fails, is not damaged.
     """
     # SQLite's own check of a tree cannot be broken off: it comes last, when most of the file is in memory.
     try:
         with closing(database.connect_reader(path)) as connection:
             connection.set_progress_handler(ends, database.STEPS)
+            database.sort_on_disk(connection, path.parent)
             connection.execute("BEGIN")
             found = _contradiction(connection)
     except SQLITE as error:

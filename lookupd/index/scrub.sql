@@ -10,15 +10,8 @@ SELECT key, source_id, rank, contact_id, extension FROM number;
 SELECT id, display, body, checksum FROM caller;
 
 -- name: callers_made
--- Their ids and checksums of what is shown, as they follow from the other tables: see `write_callers` in
--- sync/apply.sql.
-SELECT
-    CAST(number.key AS INTEGER) << 13 | number.source_id AS id, contact.shown,
-    min(printf('%d %09d', number.extension <> '', number.rank) || contact.uid)
-FROM number
-CROSS JOIN contact ON contact.id = number.contact_id
-WHERE number.key GLOB '+[1-9]*' AND number.key NOT GLOB '*x' AND length(number.key) <= 16 AND number.source_id <= 8191
-GROUP BY number.key, number.source_id;
+-- Their ids and checksums of what is shown, as the contacts say.
+SELECT id, shown, min(precedence) FROM callable GROUP BY id;
 
 -- name: miscounted
 -- A source that has other contacts than its last run wrote, or contacts without their source.

@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lookupd.index import database
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -22,20 +24,8 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute(f"PRAGMA cache_size = -{CACHE}")
     connection.execute("PRAGMA journal_size_limit = 67108864")
-    _sort_on_disk(connection, path.parent)
+    database.sort_on_disk(connection, path.parent)
     return connection
-
-
-def _sort_on_disk(connection: sqlite3.Connection, folder: Path) -> None:
-    """Let what is sorted and does not fit the cache go to a file beside the index, which has no name.
-
-    SQLite's own choice, /var/tmp, may be small, in memory, or not there.
-    """
-    connection.execute("PRAGMA temp_store = FILE")
-    is_set = connection.execute("PRAGMA temp_store_directory").fetchall() == [(str(folder),)]
-    if not is_set:  # it is one for all connections of the process, and not to be changed under them
-        quoted = str(folder).replace("'", "''")
-        connection.execute(f"PRAGMA temp_store_directory = '{quoted}'")
 
 
 @contextmanager

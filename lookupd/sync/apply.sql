@@ -30,14 +30,9 @@ INSERT INTO search (search, rowid, terms)
 SELECT 'delete', id, terms FROM contact WHERE id IN (SELECT id FROM staging.outdated);
 
 -- name: touch_outdated
--- The numbers of these contacts, those that have rows in `caller`: see `span` in index/caller.py.
-INSERT OR IGNORE INTO staging.touched (digits)
-SELECT CAST(item.value ->> 0 AS INTEGER) AS digits
-FROM staging.outdated
-JOIN contact USING (id)
-JOIN json_each(contact.numbers) AS item
-WHERE item.value ->> 0 GLOB '+[1-9]*' AND item.value ->> 0 NOT GLOB '*x' AND length(item.value ->> 0) <= 16
-ORDER BY digits;
+-- What may stand in `caller` because of these contacts.
+INSERT OR IGNORE INTO staging.touched (id)
+SELECT callable.id FROM staging.outdated CROSS JOIN callable ON contact_id = outdated.id ORDER BY 1;
 
 -- name: forget_numbers
 DELETE FROM number WHERE (key, source_id, rank, contact_id, extension) IN (
@@ -80,34 +75,43 @@ ORDER BY 1, 2, 3, 4, 5;
 
 -- name: touch_written
 -- The same for those that are written.
-INSERT OR IGNORE INTO staging.touched (digits)
-SELECT CAST(item.value ->> 0 AS INTEGER) AS digits
-FROM (
-    SELECT numbers FROM contact WHERE id > :last
-    UNION ALL
-    SELECT numbers FROM staging.outdated CROSS JOIN contact USING (id) WHERE id <= :last
-) AS written
-JOIN json_each(written.numbers) AS item
-WHERE item.value ->> 0 GLOB '+[1-9]*' AND item.value ->> 0 NOT GLOB '*x' AND length(item.value ->> 0) <= 16
-ORDER BY digits;
+INSERT OR IGNORE INTO staging.touched (id)
+SELECT id FROM callable WHERE contact_id > :last
+UNION ALL
+SELECT callable.id FROM staging.outdated CROSS JOIN callable ON contact_id = outdated.id WHERE contact_id <= :last
+ORDER BY 1;
 
 -- name: forget_callers
-DELETE FROM caller WHERE :source_id <= 8191 AND id IN (SELECT digits << 13 | :source_id FROM staging.touched);
+DELETE FROM caller WHERE id IN (SELECT id FROM staging.touched);
 
 -- name: write_callers
--- Of the contacts with a number whoever has it without an extension, then in an earlier column, then by uid.
 -- SQLite gives the other columns of the row that has the least.
 INSERT INTO caller (id, display, body, checksum)
 SELECT id, display, body, shown + id
 FROM (
-    SELECT
-        touched.digits << 13 | :source_id AS id, contact.display, contact.body, contact.shown,
-        min(printf('%d %09d', number.extension <> '', number.rank) || contact.uid)
+    SELECT touched.id, display, body, shown, min(precedence)
     FROM staging.touched AS touched
-    CROSS JOIN number ON number.key = '+' || touched.digits AND number.source_id = :source_id
-    CROSS JOIN contact ON contact.id = number.contact_id
-    WHERE :source_id <= 8191
-    GROUP BY touched.digits
+    CROSS JOIN number ON number.key = '+' || (touched.id >> 13) AND number.source_id = :source_id
+    CROSS JOIN callable ON callable.contact_id = number.contact_id AND callable.id = touched.id
+    GROUP BY touched.id
+);
+
+-- name: write_all_callers
+-- Where most contacts of the source are new, `caller` is made of all of them: that sorts what it read from one end
+-- to the other, and does not read contacts in the order of numbers, which takes hours where memory does not hold them.
+INSERT OR REPLACE INTO caller (id, display, body, checksum)
+SELECT id, display, body, shown + id
+FROM (
+    SELECT id, display, body, shown, min(precedence)
+    FROM (
+        SELECT id, display, body, shown, precedence FROM callable WHERE contact_id > :last
+        UNION ALL
+        SELECT callable.id, callable.display, callable.body, callable.shown, precedence
+        FROM contact
+        CROSS JOIN callable ON contact_id = contact.id
+        WHERE contact.source_id = :source_id AND contact.id <= :last
+    )
+    GROUP BY id
 );
 
 -- name: write_words

@@ -46,14 +46,9 @@ _SQL = (
 _MAKE = ("make_seen", "make_held", "make_changed", "make_gone", "make_outdated", "make_touched")
 _CLEAR = ("clear_seen", "clear_changed", "clear_gone")
 _REMOVE = ("find_outdated", "forget_words", "touch_outdated", "forget_numbers", "forget_contacts")
-_WRITE = (
-    "write_contacts",
-    "write_numbers",
-    "touch_written",
-    "forget_callers",
-    "write_callers",
-    "write_words",
-)
+_WRITE = ("write_contacts", "write_numbers")
+_WRITE_CALLERS = ("touch_written", "forget_callers", "write_callers")
+_WRITE_ALL_CALLERS = ("forget_callers", "write_all_callers")
 
 
 class Stage:
@@ -179,7 +174,7 @@ class Stage:
             if self._path.stat().st_ino != self._inode:
                 raise SyncError(f"{self._path}: was replaced during the run; it is filled by the next one")
             if plan.is_change:
-                self._write()
+                self._write(plan)
             self._index.execute(
                 _SQL["succeed"],
                 {
@@ -209,12 +204,13 @@ class Stage:
         """What was odd about the rows so far, and what was made of it."""
         return tuple(self._naming.oddities())
 
-    def _write(self) -> None:
+    def _write(self, plan: Plan) -> None:
         """Change the source's contacts, and what finds them."""
         for name in _REMOVE:
             self._index.execute(_SQL[name], {"source_id": self.synced.id})
         values = {"source_id": self.synced.id, "last": self._last()}
-        for name in _WRITE:
+        callers = _WRITE_ALL_CALLERS if plan.added > plan.before else _WRITE_CALLERS
+        for name in (*_WRITE, *callers, "write_words"):
             self._index.execute(_SQL[name], values)
 
     def _note(self, end: End, plan: Plan | None) -> None:

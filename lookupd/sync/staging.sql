@@ -30,8 +30,8 @@ CREATE TABLE staging.gone (uid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE staging.outdated (id INTEGER PRIMARY KEY) STRICT;
 
 -- name: make_touched
--- Digits of numbers in E.164 whose callers are to be written anew.
-CREATE TABLE staging.touched (digits INTEGER PRIMARY KEY) STRICT;
+-- Ids of callers that are to be written anew.
+CREATE TABLE staging.touched (id INTEGER PRIMARY KEY) STRICT;
 
 -- name: seen_before
 -- Fingerprints of the rows that had some uids (JSON) in earlier batches: those staged, else those the index holds.

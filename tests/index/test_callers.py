@@ -73,6 +73,34 @@ async def test_of_each_source_the_first_is_shown(ground, rows):
     await check(ground)
 
 
+@pytest.mark.parametrize("first", [1, 2, 3])
+async def test_it_does_not_matter_how_many_contacts_are_new_at_once(ground, first):
+    """Where most are, the callers of all are made, else those of some numbers."""
+    shared, other = "+33199001234", "+33199001299"
+    before = [person("m", shared, other), person("n", other, shared), person("z", "+33199001111")]
+    directory = Directory(rows=before[:first])
+    source = source_of(directory)
+    await ground.sync(source)
+    await ground.hold(person("o", shared, other), name="other")
+    await check(ground)
+    directory.rows = [
+        person("a", shared),
+        person("m", "+49199001234", other),  # no longer the first number, and no other in its place
+        person("p", f"{other} ext. 7"),
+        person("q", "+33199009999"),
+    ]
+    plan = await ground.sync(source, accept_loss=True)
+    assert (plan.added > plan.before) == (first < 3)
+    await check(ground)
+    names = dict(ground.rows("SELECT id >> 13, display FROM caller WHERE id & ? = 1", SOURCE))
+    assert names == {
+        33199001234: "Person a",
+        49199001234: "Person m",
+        33199001299: "Person m",
+        33199009999: "Person q",
+    }
+
+
 async def test_the_last_digits_are_looked_for_where_a_profile_wants_them(ground):
     await ground.sync(source_with(FakeBackend(Directory(rows=[ADA])), with_suffix=True))
     await check(ground)

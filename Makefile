@@ -17,7 +17,7 @@ lint: $(VENV)/.dev  ## Style, types and the arrows of the design.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/mypy tools bench docs chaos
+	$(BIN)/mypy tools bench docs chaos fuzz
 	$(BIN)/lint-imports
 
 format: $(VENV)/.dev  ## Lay out the code, and mend what can be mended.

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
+_NO_TOKEN: Final = re.compile(r"[^0-9A-Za-z\x80-\U0010ffff]+")
 _ATTRIBUTE: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*")
 _ESCAPE: Final = re.compile(rb"\\([0-9A-Fa-f]{2})")
 
@@ -26,6 +27,11 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     assert len(found) == len(pairs), pairs
     return found
+
+
+def tokens(terms: str) -> list[str]:
+    """The words that FTS5's tokenizer "ascii" makes of a text, and perhaps empty ones at its ends."""
+    return _NO_TOKEN.split(terms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +90,22 @@ def _value(written: bytes) -> bytes:
     rest = _ESCAPE.sub(b"", written)
     assert not set(rest) & set(b"\0()*\\"), f"what must be escaped is not in {written!r}"
     return _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode()), written)
+
+
+def agi(command: bytes) -> list[str]:
+    """The four words of a command of AGI: one line; quotes hold blanks, a backslash takes what follows."""
+    line = command.decode("utf-8")
+    assert line.endswith("\n"), command
+    assert line[:-1].isprintable() or not any(char in "\r\n\0" for char in line[:-1]), command
+    found, word, is_quoted, chars = list[str](), None, False, iter(line[:-1])
+    for char in chars:
+        if char == '"':
+            is_quoted, word = not is_quoted, word or ""
+        elif char == " " and not is_quoted:
+            found, word = found if word is None else [*found, word], None
+        else:
+            word = (word or "") + (next(chars) if char == "\\" else char)
+    assert not is_quoted, command
+    found = found if word is None else [*found, word]
+    assert len(found) == 4, command
+    return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import marshal
+import re
 import struct
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
     from lookupd.number import Number
 
 #: part of every fingerprint: raise it when the same row is to be stored differently
-SHAPE_VERSION = 2
+SHAPE_VERSION = 3
 #: the formatted column that is shown as the caller's name
 CALLER_NAME = "reverse"
 #: so many numbers may be the same
 MANY = 2
 #: the format of marshal that depends on nothing but the value: no references, nothing about interned texts
 _MARSHAL = 2
+_DIGITS = re.compile("[0-9]+")
 _INT64 = struct.Struct(">q")
 #: stands before the part of a uid that we made: the unit separator, which no directory's id holds
 _MADE = "\x1f"
@@ -156,10 +158,10 @@ class Shape:
         """The digits somebody may type to find a number: international, and as dialled at home."""
         if number.is_block:
             return ()
-        digits = number.key.lstrip("+")
-        if self.rules.region and number.is_international:
-            return digits, national_digits(number, self.rules)
-        return (digits,)
+        if not number.is_international:
+            return _DIGITS.findall(number.key)  # of "*21#" what is a word
+        digits = number.key[1:]
+        return (digits, national_digits(number, self.rules)) if self.rules.region else (digits,)
 
     def index_numbers(self, contact: Contact) -> str:
         """What the index finds a contact by, as JSON: [[key, extension or "", rank], ...], each once.

@@ -306,6 +306,11 @@ def test_without_a_region_a_number_is_found_by_its_international_digits_only():
     assert terms({"phone": "+33199001234"}, shape_of(NumberRules()))[-1] == "33199001234"
 
 
+def test_a_code_is_found_by_its_digits():
+    """As words: the index looks for nothing else, and takes what it did not look for for damage."""
+    assert terms({"phone": "*97*12#"})[-1] == "97 12"
+
+
 def test_a_block_of_numbers_is_not_found_by_digits():
     row = {"phone": "+33 1 99 00 12 xx"}
     assert contact(row).numbers[0].number == Number(key="+331990012xx")

@@ -56,6 +56,7 @@ def run(data: bytes) -> None:
     text = shape.lookup(shape.results(hits, _COLUMNS), _COLUMNS, asked, explain=shape.page_story(page))
     found = strict.reply(text)
     assert text == json.dumps(found)
+    assert isinstance(found, dict)
     for result, contact in zip(found["results"], contacts, strict=True):
         shown = contact.fields.get("name")
         assert result["column_values"][0] == ("?" if shown is None else shown)

@@ -5,15 +5,16 @@ Input: limit and offset (`10 3`); then the term.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
-from fuzz import given
+from fuzz import given, strict
 from fuzz.index import Index, shape
 from lookupd import fold
 from lookupd.index import ranking
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lookupd.contact import Contact
 
 _PEOPLE = (
@@ -30,9 +31,6 @@ _PEOPLE = (
     (None, "01 99", "+33 1 99 00 99 xx"),
 )
 
-#: what FTS5's tokenizer "ascii" splits at
-_ASCII_TOKENS = re.compile(r"[^0-9A-Za-z\x80-\U0010ffff]+")
-
 
 class Search:
     """The target, with an index of two sources that hold the same people in different orders."""
@@ -45,17 +43,18 @@ class Search:
         """Check one input."""
         first, term = given.lines(data, 2)
         limit, offset = (given.number(written, 30) for written in (*first.split(" ", 1), "")[:2])
-        sources = [synced.id for synced in self._index.reader.sources().values()]
+        sources = [*self._index.reader.sources()]
         whole = self._index.search(term, sources)
         found = [contact for contact, _ in whole.contacts]
         everybody = self._everybody(sources)
-        should_be = [contact for contact in everybody if holds(contact, term)] if term.strip() else everybody
+        should_be = list(filter(holding(term), everybody)) if term.strip() else everybody
         assert {(one.source, one.uid) for one in found} == {(one.source, one.uid) for one in should_be}, term
         assert (whole.total, whole.is_cut) == (len(found), False)
         page = self._index.search(term, sources, limit=limit, offset=offset)
         assert page.contacts == whole.contacts[offset : offset + limit]
         assert page.total == whole.total
-        distances = [ranking.closeness(contact.terms, ranking.query_words(term)) for contact in found]
+        words = ranking.query_words(term)
+        distances = [ranking.closeness(contact.terms, words) for contact in found]
         assert distances == sorted(distances), (term, distances)
 
     def close(self) -> None:
@@ -65,9 +64,10 @@ class Search:
             self._made = None
             self._contacts = []
 
-    def _everybody(self, sources: list[int]) -> list[Contact]:
+    def _everybody(self, sources: list[str]) -> list[Contact]:
         if not self._contacts:
             self._contacts = [contact for contact, _ in self._index.search("", sources).contacts]
+            assert self._contacts, "nobody is searched"
         return self._contacts
 
     @property
@@ -84,14 +84,18 @@ class Search:
         return self._made
 
 
-def holds(contact: Contact, term: str) -> bool:
+def holding(term: str) -> Callable[[Contact], bool]:
     """Whether a contact has all words of a term, told without an index."""
-    terms = _ASCII_TOKENS.split(contact.terms)
     typed, folded = ranking.query_words(term), fold.query_words(term)
-    begins = bool(typed) and all(any(one.startswith(word) for one in terms) for word in typed)
     # What was typed as a number is also found where its parts are whole words, as those of "24/7".
     is_number = typed != folded
-    return begins or (is_number and bool(folded) and all(word[0] in terms for word in folded))
+
+    def holds(contact: Contact) -> bool:
+        terms = strict.tokens(contact.terms)
+        begins = bool(typed) and all(any(one.startswith(word) for one in terms) for word in typed)
+        return begins or (is_number and bool(folded) and all(word[0] in terms for word in folded))
+
+    return holds
 
 
 TARGET = Search()

@@ -67,6 +67,7 @@ class ShapeTarget:
             for column, value in checked.items()
             if column not in _SHAPE.source.format_columns
         }
+        assert contact.terms.split() == [word for word in strict.tokens(contact.terms) if word], contact.terms
         assert all(listed.rank in range(2) for listed in contact.numbers)
         keys = json.dumps(list(_SHAPE.index_keys(contact)))
         self._store((contact.uid, fingerprint, contact.display, contact.body, keys, contact.terms))

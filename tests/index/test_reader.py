@@ -192,6 +192,12 @@ async def test_the_digits_of_a_number_find_its_contact(ground, term):
     assert uids(await search(ground, term)) == ["1"]
 
 
+@pytest.mark.parametrize("term", ["97", "*97", "*97*12#", "12", "*9"])
+async def test_a_code_is_found_by_its_digits_and_is_no_damage(ground, term):
+    await ground.hold(ADA, {**BOB, "number": "*97*12#"})
+    assert uids(await search(ground, term)) == [BOB["id"]]
+
+
 @pytest.mark.parametrize(
     "term", ["%", "'", '"*', "(", "NOT", "a AND", "terms:", "-", "^", "{x}", "\x00", "\ud800"]
 )

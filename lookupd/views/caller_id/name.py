@@ -44,6 +44,7 @@ _OTHERS: Final = dict(
 def clean(text: str) -> str:
     """A text as one line without what could harm; empty where nothing of it can be seen."""
     kept = "".join(map(_kept, unicodedata.normalize("NFC", text)))
+    kept = unicodedata.normalize("NFC", kept)  # what stood between a letter and its accent may be gone
     line = " ".join(kept.split()).strip(f" {_JOINERS}")
     return line if any(unicodedata.category(char)[0] in "LNSP" for char in line) else ""
 

@@ -29,6 +29,7 @@ TEXTS = st.text(
         ("A\u00adda\u200b", "Ada"),
         ("\u202eevil\u202c", "evil"),
         ("e\u0301", "é"),
+        ("e\u200b\u0301", "é"),
         ("\u037e", ""),
         ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u200c\u062e\u0648"),
         ("\U0001f469\u200d\U0001f4bb Ada", "\U0001f469\u200d\U0001f4bb Ada"),

@@ -35,9 +35,9 @@ class Limits:
     #: requests begun and not answered, of all clients and of one
     in_flight: int = 1000
     in_flight_each: int = 750
-    #: the same for text searches, which share one thread
-    lookups: int = 16
-    lookups_each: int = 12
+    #: the same for text searches, which share one thread, and so wait for each other
+    lookups: int = 12
+    lookups_each: int = 9
     #: how long a request may expect to wait for its turn while too many come, and half of it a lookup
     delay: float = 0.03
     #: the same for a burst, and how long that may last

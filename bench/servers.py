@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: at most such a share of a CPU, so many times in a row, with so many seconds between, is rest
 IDLE, RESTING, LOOK = 0.04, 3, 0.5
 #: longest wait for that, in seconds
-PATIENCE = 600.0
+PATIENCE = 1800.0
 _OPENER = build_opener(ProxyHandler({}))
 
 

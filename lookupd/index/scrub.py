@@ -6,7 +6,8 @@ It reads from one end to the other and keeps nothing but sums, so its memory sta
 from __future__ import annotations
 
 import json
-from contextlib import closing
+import sqlite3
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 from lookupd.datafile import SQLITE, words
@@ -16,7 +17,6 @@ from lookupd.index.checksum import checksum, shown
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
@@ -33,7 +33,10 @@ def problem(path: Path, ends: Callable[[], bool]) -> str | None:
     try:
         with closing(database.connect_reader(path)) as connection:
             connection.set_progress_handler(ends, database.STEPS)
-            database.sort_on_disk(connection, path.parent)
+            with suppress(
+                sqlite3.OperationalError
+            ):  # nobody can write there: no damage, SQLite knows another place
+                database.sort_on_disk(connection, path.parent)
             connection.execute("BEGIN")
             found = _contradiction(connection)
     except SQLITE as error:

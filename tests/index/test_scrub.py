@@ -18,6 +18,16 @@ async def test_an_index_as_it_is_made_is_sound(ground):
     assert problem(ground) is None
 
 
+async def test_a_folder_in_which_nobody_can_write_is_no_damage(ground, monkeypatch):
+    await ground.hold(ADA)
+
+    def refused(*_):
+        raise sqlite3.OperationalError("not a writable directory")
+
+    monkeypatch.setattr(database, "sort_on_disk", refused)
+    assert problem(ground) is None
+
+
 async def test_an_index_stays_sound_whatever_runs_do(ground):
     directory = Directory(rows=[ADA, BOB])
     source = source_of(directory)

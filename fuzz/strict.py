@@ -96,7 +96,7 @@ def agi(command: bytes) -> list[str]:
     """The four words of a command of AGI: one line; quotes hold blanks, a backslash takes what follows."""
     line = command.decode("utf-8")
     assert line.endswith("\n"), command
-    assert line[:-1].isprintable() or not any(char in "\r\n\0" for char in line[:-1]), command
+    assert not set("\r\n\0") & set(line[:-1]), command
     found, word, is_quoted, chars = list[str](), None, False, iter(line[:-1])
     for char in chars:
         if char == '"':

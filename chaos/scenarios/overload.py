@@ -9,7 +9,6 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -17,7 +16,7 @@ from chaos.ground import apart, dialled, known, name, rows, wait_for_sync
 from chaos.load import Load, lag, served
 from chaos.scenario import Scenario, busy, none, noted, ratio, some, span, within
 from tests.faults.load import Target
-from tests.front.storm import Overload, Storm, closed_storm, open_storm
+from tests.front.storm import overload
 from tests.process import RunningDaemon, write_config, write_csv
 
 if TYPE_CHECKING:
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chaos.scenario import Figure
+    from tests.front.storm import Overload
 
 PEOPLE = range(10_000)
 #: how long a flood lasts: of text searches, then of the quickest one, and of calls
@@ -96,28 +96,16 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
 
 @dataclass(frozen=True)
 class _Floods:
-    """Some floods of the same questions, each between two measurements of the peak."""
+    """Some floods of the same questions, each after a peak of its own."""
 
     each: Sequence[Overload]
 
     @classmethod
     def of(cls, paths: Sequence[str], *, seconds: float, rounds: int, peak: int = 64, factor: float) -> Self:
-        """Ask so many times for `factor` times what `peak` connections find out can be answered.
-
-        They find it out before and after each flood: what the machine can do changes within seconds.
-        """
+        """Ask so many times for `factor` times what `peak` connections find out can be answered."""
         targets = [Target(url=path) for path in paths]
-
-        def most() -> float:
-            return asyncio.run(closed_storm(targets, connections=peak, seconds=max(1.5, seconds / 2))).rate()
-
-        peaks, storms = [most()], list[Storm]()
-        for _ in range(rounds):
-            flood = open_storm(targets, rate=factor * peaks[-1], seconds=seconds, skip=1.0)
-            storms.append(asyncio.run(flood))
-            peaks.append(most())
-        around = [sum(pair) / 2 for pair in pairwise(peaks)]
-        return cls([Overload(peak=one, storm=storm) for one, storm in zip(around, storms, strict=True)])
+        how: dict[str, Any] = {"factor": factor, "seconds": seconds, "peak_connections": peak}
+        return cls([asyncio.run(overload(targets, **how)) for _ in range(rounds)])
 
     @property
     def middle(self) -> Overload:
@@ -181,8 +169,8 @@ SCENARIO = Scenario(
     id="R19",
     name="overload",
     promised="at 5x capacity 80 % of the peak, admitted ones within 100 ms (p99), else 503 and Retry-After",
-    how="the peak of text searches as they are typed, before and after 5 times as many by the clock over "
-    f"1,000 connections, while {CALLS} calls/s must all be answered; the same for the quickest search alone, "
-    f"then {TIMES_CALLS:.0f} times the peak of calls; the middle of {ROUNDS} rounds each",
+    how="the peak of text searches as they are typed, then 5 times as many by the clock over 1,000 "
+    f"connections, while {CALLS} calls/s must all be answered; the same for the quickest search alone, then "
+    f"{TIMES_CALLS:.0f} times the peak of calls; the middle of {ROUNDS} rounds each",
     run=run,
 )

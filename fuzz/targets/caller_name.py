@@ -11,6 +11,7 @@ from typing import Final
 
 from fuzz import given, strict
 from lookupd.views.caller_id.name import ascii_only, clean, cut
+from lookupd.views.caller_id.question import LONGEST
 from lookupd.views.fastagi.agi import VALUE, command
 from lookupd.views.fastagi.naming import Naming
 from lookupd.views.fastagi.settings import Settings
@@ -25,15 +26,17 @@ def run(data: bytes) -> None:
     line = clean(text)
     assert clean(line) == line
     _check_harmless(line)
-    assert not line or _letters(line) == _letters(text), line
+    assert _letters(line) == _letters(text), line
     plain = clean(ascii_only(text))
     assert plain.isascii(), plain
     assert plain.isprintable(), plain
     _check_harmless(plain)
+    assert plain == line or not text.isascii(), plain
     for length in (1, 8, 24):
         short = cut(line, length)
         assert line.startswith(short), short
         assert len(short) <= length, short
+        assert short or not line, short
     _check_agi(text)
 
 
@@ -55,15 +58,17 @@ def _check_agi(text: str) -> None:
     shown = naming.line(text)
     _check_harmless(shown)
     assert not set("$`") & set(shown), shown
+    assert _letters(shown) == _letters(text) or len(text) > LONGEST, shown
     assert strict.agi(command("CALLERID(name)", shown))[3] == shown
     *words, value = strict.agi(command("LOOKUPD_NOTE", text))
     assert words == ["SET", "VARIABLE", "LOOKUPD_NOTE"]
     assert len(value.encode()) <= VALUE
+    assert _letters(value) == _letters(text) or len(text.encode(errors="replace")) > VALUE
 
 
 @cache
 def _naming() -> Naming:
-    return Naming(Settings(length=200))
+    return Naming(Settings(length=LONGEST))
 
 
 TARGET = run

@@ -67,7 +67,8 @@ class Search:
     def _everybody(self, sources: list[str]) -> list[Contact]:
         if not self._contacts:
             self._contacts = [contact for contact, _ in self._index.search("", sources).contacts]
-            assert self._contacts, "nobody is searched"
+            assert len(self._contacts) > len(_PEOPLE), "too few are searched"
+            assert all(contact.terms.split() for contact in self._contacts), "somebody has no words"
         return self._contacts
 
     @property

@@ -33,9 +33,8 @@ def problem(path: Path, ends: Callable[[], bool]) -> str | None:
     try:
         with closing(database.connect_reader(path)) as connection:
             connection.set_progress_handler(ends, database.STEPS)
-            with suppress(
-                sqlite3.OperationalError
-            ):  # nobody can write there: no damage, SQLite knows another place
+            # Where nobody can write beside the index, that is no damage: SQLite sorts in another place.
+            with suppress(sqlite3.OperationalError):
                 database.sort_on_disk(connection, path.parent)
             connection.execute("BEGIN")
             found = _contradiction(connection)

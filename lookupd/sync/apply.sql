@@ -97,8 +97,8 @@ FROM (
 );
 
 -- name: write_all_callers
--- Where most contacts of the source are new, `caller` is made of all of them: that sorts what it read from one end
--- to the other, and does not read contacts in the order of numbers, which takes hours where memory does not hold them.
+-- Where most contacts of the source are written, `caller` is made of all of them: that sorts what it read in the
+-- order of the file. In the order of numbers contacts lie anywhere, which takes hours where memory does not hold them.
 INSERT OR REPLACE INTO caller (id, display, body, checksum)
 SELECT id, display, body, shown + id
 FROM (
@@ -106,10 +106,9 @@ FROM (
     FROM (
         SELECT id, display, body, shown, precedence FROM callable WHERE contact_id > :last
         UNION ALL
-        SELECT callable.id, callable.display, callable.body, callable.shown, precedence
-        FROM contact
-        CROSS JOIN callable ON contact_id = contact.id
-        WHERE contact.source_id = :source_id AND contact.id <= :last
+        SELECT id, display, body, shown, precedence
+        FROM callable
+        WHERE contact_id IN (SELECT id FROM contact WHERE source_id = :source_id AND id <= :last)
     )
     GROUP BY id
 );

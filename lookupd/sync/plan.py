@@ -32,6 +32,11 @@ class Plan:
         return bool(self.added or self.changed or self.removed)
 
     @property
+    def is_mostly_new(self) -> bool:
+        """Whether most of what the index will hold is written by this run."""
+        return self.added + self.changed > self.unchanged
+
+    @property
     def lost(self) -> int:
         """Contacts that go without another in their place."""
         return self.removed - self.replaced

@@ -209,7 +209,7 @@ class Stage:
         for name in _REMOVE:
             self._index.execute(_SQL[name], {"source_id": self.synced.id})
         values = {"source_id": self.synced.id, "last": self._last()}
-        callers = _WRITE_ALL_CALLERS if plan.added > plan.before else _WRITE_CALLERS
+        callers = _WRITE_ALL_CALLERS if plan.is_mostly_new else _WRITE_CALLERS
         for name in (*_WRITE, *callers, "write_words"):
             self._index.execute(_SQL[name], values)
 

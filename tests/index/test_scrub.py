@@ -21,8 +21,11 @@ async def test_an_index_as_it_is_made_is_sound(ground):
 async def test_a_folder_in_which_nobody_can_write_is_no_damage(ground, monkeypatch):
     await ground.hold(ADA)
 
-    def refused(*_):
-        raise sqlite3.OperationalError("not a writable directory")
+    sort_on_disk = database.sort_on_disk
+
+    def refused(connection, folder):
+        """Root may write anywhere, but not where nothing is."""
+        sort_on_disk(connection, folder / "missing")
 
     monkeypatch.setattr(database, "sort_on_disk", refused)
     assert problem(ground) is None

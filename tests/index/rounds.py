@@ -1,7 +1,7 @@
 """Rounds of damage: an index whose file was spoiled is right again soon, with nobody's help, and never wrong.
 
-`damage_round` starts on damaged copies of a real index, many at once in this process, with all that answers
-and all that syncs. `damaged_under` spoils the file of a daemon that runs. All the while they ask.
+`damage_round` starts on damaged copies of a real index in this process, with all that answers and all that
+syncs: one after the other, as several would share its processor, and measure that. `damaged_under` spoils the file of a daemon that runs. All the while they ask.
 """
 
 from __future__ import annotations
@@ -43,8 +43,6 @@ if TYPE_CHECKING:
 NOBODY = Principal(tenant=DEFAULT_TENANT)
 #: how long a copy may take until all is right, in seconds
 PATIENCE = 20.0
-#: copies that are looked after at once: more of them would share one processor, and measure that
-AT_ONCE = 3
 #: every so manieth number is asked for again and again, all of them in the end
 SAMPLE = 40
 #: what every run of a source meets
@@ -76,20 +74,12 @@ async def damage_round(folder: Path, copies: int, seed: int, *, count: int = 200
     write_csv(folder / "staff.csv", rows)
     whole, logged = await _originals(folder, rows)
     report = Report()
-    room = asyncio.Semaphore(AT_ONCE)
-
-    async def look_after(copy: Copy) -> None:
-        async with room:
-            await _recovery(copy, folder, rows, report)
-            shutil.rmtree(copy.file.parent)
-
-    async with asyncio.TaskGroup() as group:
-        spoilt = [
-            *damaged_copies(whole, folder / "whole", count=copies - copies // 4, seed=seed),
-            *damaged_copies(logged, folder / "logged", count=copies // 4, seed=seed),
-        ]
-        for copy in spoilt:
-            group.create_task(look_after(copy), name=f"damage-{copy.seed}")
+    for copy in (
+        *damaged_copies(whole, folder / "whole", count=copies - copies // 4, seed=seed),
+        *damaged_copies(logged, folder / "logged", count=copies // 4, seed=seed),
+    ):
+        await _recovery(copy, folder, rows, report)
+        shutil.rmtree(copy.file.parent)
     return report
 
 
@@ -229,7 +219,7 @@ async def _missing(desk: Desk, rows: Sequence[dict[str, object]]) -> str:
                 lacking = f"{row['name']} at {row['number']}"
     for row in rows[:: max(1, len(rows) // 20)]:
         page = await find(NOBODY, "default", str(row["name"]).split()[0])
-        while page.is_partial:  # so many rounds at once keep the machine busy
+        while page.is_partial:  # the machine may be busy
             page = await find(NOBODY, "default", str(row["name"]).split()[0])
         found = [hit.contact.fields["name"] for hit in page.hits]
         assert set(found) <= {row["name"], former(row)}, f"{row['name']} is found as {found}"

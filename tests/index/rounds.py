@@ -1,7 +1,8 @@
 """Rounds of damage: an index whose file was spoiled is right again soon, with nobody's help, and never wrong.
 
 `damage_round` starts on damaged copies of a real index in this process, with all that answers and all that
-syncs: one after the other, as several would share its processor, and measure that. `damaged_under` spoils the file of a daemon that runs. All the while they ask.
+syncs: one after the other, as several would share its processor, and measure that. `damaged_under` spoils the
+file of a daemon that runs. All the while they ask.
 """
 
 from __future__ import annotations

@@ -5,13 +5,23 @@ Input: as for `number`.
 
 from __future__ import annotations
 
+from functools import cache
+
 from fuzz import given
-from fuzz.targets.number import check, rules
+from fuzz.targets.number import check, check_known, rules
 from lookupd.number import parse_cell
+
+
+@cache
+def _check_known() -> None:
+    first, second = parse_cell("01 99 00 12 34, +44 7300 123456", rules("FR"))
+    assert (first.key, second.key) == ("+33199001234", "+447300123456")
 
 
 def run(data: bytes) -> None:
     """Check one input."""
+    check_known()
+    _check_known()
     first, text = given.lines(data, 2)
     own = rules(first)
     numbers = parse_cell(text, own)

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from lookupd.backends.csv import Cells
 
 
+_KNOWN = "name,phone\nAnn,01\n"
+
+
 class Csv:
     """The target, with a folder for the file."""
 
@@ -32,6 +35,7 @@ class Csv:
         """Check one input."""
         if self._folder is None:
             self._folder = folder.made()
+            self._check_known(self._folder / "known.csv")
         file = self._folder / "people.csv"
         file.write_bytes(data)
         settings = Settings(file=file)
@@ -46,6 +50,13 @@ class Csv:
             assert any(row.values())
         if rows:
             _check_found(file, rows)
+
+    def _check_known(self, file: Path) -> None:
+        """Fail unless a plain file has what it says: no rows at all would keep every other promise."""
+        file.write_text(_KNOWN, encoding="ascii")
+        rows = list(_read(file, Settings(file=file), Stamp.of(file)))
+        assert rows == [{"name": "Ann", "phone": "01"}], rows
+        _check_found(file, rows)
 
     def close(self) -> None:
         """Delete the folder."""

@@ -6,6 +6,8 @@ Input: region, prefixes to strip, prefix to add (`FR;0,9;+33`); then the text.
 from __future__ import annotations
 
 import re
+from functools import cache
+from typing import Final
 
 from fuzz import given
 from lookupd.number import (
@@ -22,6 +24,17 @@ from lookupd.number import (
 
 #: libphonenumber knows numbers with more digits than the 15 of E.164
 _KEY = re.compile(r"\+[1-9][0-9]{4,19}|\+[1-9][0-9]{1,18}x{1,4}|[0-9*#]{1,20}")
+
+#: what surely is a number, in France
+_KNOWN: Final = "01 99 00 12 34"
+
+
+@cache
+def check_known() -> None:
+    """Fail unless a plain number is read: no numbers at all would keep every other promise."""
+    number = parse(_KNOWN, NumberRules(region="FR"))
+    assert number is not None
+    assert number.key == "+33199001234", number
 
 
 def rules(written: str) -> NumberRules:
@@ -62,6 +75,7 @@ def _check_keys(number: Number) -> None:
 
 def run(data: bytes) -> None:
     """Check one input."""
+    check_known()
     first, text = given.lines(data, 2)
     own = rules(first)
     number = parse(text, own)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping
+from typing import Final
 
 from fuzz import given, index, strict
 from lookupd import MultiValue
@@ -25,6 +26,9 @@ CREATE TABLE contact (
     terms TEXT NOT NULL
 ) STRICT
 """
+
+#: what a contact is surely made of
+_KNOWN: Final = {"id": "1", "name": "Ann Smith", "number": "01 99 00 12 34"}
 
 
 class ShapeTarget:
@@ -82,8 +86,17 @@ class ShapeTarget:
         if self._made is None:
             self._made = sqlite3.connect(":memory:", isolation_level=None)
             self._made.execute(_TABLE)
+            _check_known()
         self._made.execute("INSERT INTO contact VALUES (?, ?, ?, ?, ?, ?)", stored)
         assert self._made.execute("DELETE FROM contact RETURNING *").fetchall() == [stored]
+
+
+def _check_known() -> None:
+    """Fail unless a plain row becomes what it says: contacts of nothing would keep every other promise."""
+    contact = _SHAPE.contact(_SHAPE.checked(_KNOWN))
+    assert [listed.number.key for listed in contact.numbers] == ["+33199001234"], contact
+    assert contact.terms.split()[:2] == ["ann", "smith"], contact
+    assert (contact.entry_id, contact.display) == ("1", "Ann Smith"), contact
 
 
 def _check_several(row: object, checked: Mapping[str, object]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fuzz import given
 from fuzz.index import Index, shape
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _SHAPE = shape("made-up")
+#: somebody in every run, with a number and words to be found by
+_KNOWN: Final = {"id": "known", "name": "Ann Smith", "number": "01 99 00 12 34"}
 
 
 class Sync:
@@ -34,7 +36,7 @@ class Sync:
     def check(self, rows: Sequence[object]) -> None:
         """What holds for some rows."""
         checked = []
-        for row in rows:
+        for row in [_KNOWN, *rows]:
             try:
                 checked.append(_SHAPE.checked(row))
             except RowRefused:
@@ -61,7 +63,10 @@ class Sync:
             bodies = {body for (body,) in connection.execute("SELECT body FROM contact")}
         index.turn()
         [(uuid, synced)] = index.reader.sources().items()
-        for contact in map(_SHAPE.contact, rows):
+        contacts = [_SHAPE.contact(row) for row in rows]
+        assert contacts[0].numbers, "somebody known has no number"
+        assert contacts[0].terms, "somebody known has no words"
+        for contact in contacts:
             assert contact.body in bodies
             for listed in contact.numbers:
                 found = index.reader.reverse(listed.number, question_keys(listed.number), [uuid])

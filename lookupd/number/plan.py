@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import phonenumbers
@@ -20,6 +20,8 @@ _LONGEST_SHORT_CODE = 6
 #: with fewer digits a number without its plus cannot be told from a local one
 _SHORTEST_WITHOUT_PLUS = 10
 _LONGEST_COUNTRY_CODE = 3
+#: so many words of libphonenumber are known by heart, since it takes its time
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ def dialled(digits: str, region: str | None) -> str | None:
         # Singapore dials 003, so "0033123..." begins with it, and is French nevertheless.
         other = shaped_international(digits[2:]) if prefix[0] != "00" and digits.startswith("00") else None
         return other if other and not is_shaped(found) else found
-    found = national(digits, region)
+    found = national(digits, region) if prefix else _at_home(plan, digits, region)
     if digits.startswith("00"):
         return found if found and _is_valid(found) else international(digits[2:])
     if found and _is_clear(digits, found, plan):
@@ -95,7 +97,12 @@ def dialled(digits: str, region: str | None) -> str | None:
 def national(digits: str, region: str) -> str | None:
     """What libphonenumber reads plain digits as in a region, as E.164; None if no such number is possible."""
     plan = of_region(region)
-    if not plan.is_main or plan.idd.match(digits):
+    return _settled(_by_library(digits, region)) if plan.idd.match(digits) else _at_home(plan, digits, region)
+
+
+def _at_home(plan: Plan, digits: str, region: str) -> str | None:
+    """The same for digits that do not begin as those do that are dialled to another country."""
+    if not plan.is_main:
         return _settled(_by_library(digits, region))
     if not digits.startswith(plan.country_code):
         return _read(plan, digits, digits, region)
@@ -137,6 +144,11 @@ def of_region(region: str) -> Plan:
 
 
 def _plan_of(digits: str) -> Plan | None:
+    return _plan_of_start(digits[:_LONGEST_COUNTRY_CODE])
+
+
+@cache
+def _plan_of_start(digits: str) -> Plan | None:
     for length in range(1, _LONGEST_COUNTRY_CODE + 1):
         if (code := digits[:length]) in _COUNTRY_CODES:
             return _of_country_code(code)
@@ -182,11 +194,13 @@ def _longest_short(fixed_lengths: list[int]) -> int:
     return _LONGEST_SHORT_CODE
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _is_valid(key: str) -> bool:
     # Slow, so asked only in rare cases where two readings are possible.
     return phonenumbers.is_valid_number(phonenumbers.parse(key))
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _by_library(text: str, region: str | None) -> str | None:
     try:
         number = phonenumbers.parse(text, region)
@@ -207,7 +221,8 @@ def _read(plan: Plan, national: str, text: str, region: str | None) -> str | Non
         if plan.shape.fullmatch(national) and not plan.shape.fullmatch(rest):
             rest = national
         if len(rest) in plan.lengths:
-            return _settled(f"+{plan.country_code}{rest}")
+            key = f"+{plan.country_code}{rest}"
+            return _settled(key) if plan.cut_length(rest) else key
     return _settled(_by_library(text, region))
 
 
@@ -236,6 +251,7 @@ def _is_clear(digits: str, found: str, plan: Plan) -> bool:
     return is_shaped(found) and _is_written_without_trunk(found, digits) and _is_valid(found)
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _is_written_without_trunk(key: str, digits: str) -> bool:
     """Whether people write this number so, though its country has a trunk prefix, as Chinese mobiles."""
     number = phonenumbers.parse(key)

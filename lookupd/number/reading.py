@@ -37,6 +37,11 @@ class NumberRules:
     #: what a PBX has cut off, such as "0", "+", "00" or "+33"; put back before bare digits that are not short
     add_prefix: str = ""
 
+    @property
+    def completes(self) -> bool:
+        """Whether something is to be cut off or put back."""
+        return bool(self.strip_prefixes or self.add_prefix)
+
     def __post_init__(self) -> None:
         if self.region is not None and self.region not in plan.REGIONS:
             raise ValueError(f"region {self.region!r} has no numbering plan: use an ISO 3166 code such as FR")
@@ -53,16 +58,33 @@ def parse(text: str, rules: NumberRules) -> Number | None:
     E.164 where that is possible, else the digits of an internal number or short code. Parsing a key again
     gives the same key. A text with several numbers gives None: `parse_cell` reads those.
     """
-    return _parse(text, rules) if len(text) <= LONGEST_TEXT else None
+    if len(text) > LONGEST_TEXT:
+        return None
+    return _read_plain(text, rules) or _remembered(text, rules)
 
 
 def read(text: str, rules: NumberRules) -> Number | None:
     """The same for a text that is not too long, without a memory: for numbers that hardly come twice."""
-    if _INTERNATIONAL.fullmatch(text) and (key := plan.international(_without_blanks(text[1:]))):
-        return Number(key=key)
-    if _BARE.fullmatch(text) and (code := _without_blanks(text)) not in _WITHHELD:
-        key = _completed(code, rules) or _outside(code, rules) or _internal(code, rules)
-        return Number(key=key) if key else None
+    return _read_plain(text, rules) or _read_any(text, rules)
+
+
+def _read_plain(text: str, rules: NumberRules) -> Number | None:
+    """The number of a text of nothing but digits, as most are; None where more is to be looked at.
+
+    Quicker than a memory of all numbers that were asked would be.
+    """
+    if _INTERNATIONAL.fullmatch(text):
+        key = plan.international(_without_blanks(text[1:]))
+    elif _BARE.fullmatch(text) and (code := _without_blanks(text)) not in _WITHHELD:
+        completed = _completed(code, rules) if rules.completes else None
+        key = completed or plan.dialled(code, rules.region) or _internal(code, rules)
+    else:
+        return None
+    return Number(key) if key else None
+
+
+def _read_any(text: str, rules: NumberRules) -> Number | None:
+    """The number of a text that is written in any way."""
     writing = take_apart(text)
     if writing is None or writing.code in _WITHHELD:
         return None
@@ -73,11 +95,11 @@ def read(text: str, rules: NumberRules) -> Number | None:
     return Number(key=key, extension=writing.extension) if key else None
 
 
-_parse = lru_cache(maxsize=16_384)(read)
+_remembered = lru_cache(maxsize=4096)(_read_any)
 
 
 def _without_blanks(text: str) -> str:
-    return text.replace(" ", "").replace(".", "").replace("-", "")
+    return text if text.isdigit() else text.replace(" ", "").replace(".", "").replace("-", "")
 
 
 def _opened(key: str, open_digits: int) -> str:

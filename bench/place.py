@@ -134,7 +134,7 @@ class Place:
         """Sync into a new index."""
         self.prepare()
         self._is_whole.unlink(missing_ok=True)
-        for file in self.index.parent.glob("index.db*"):
+        for file in (*self.index.parent.glob("index.db*"), *self.index.parent.glob("callers-*")):
             file.unlink()
         done = self.sync()
         self._is_whole.touch()
@@ -157,9 +157,14 @@ class Place:
 
     def read(self) -> None:
         """Read the whole index once, so that all of it lies in memory, as where nothing else wants that."""
-        with self.index.open("rb", buffering=0) as file:
-            while file.read(CHUNK):
-                pass
+        for name in self.index_files():
+            with name.open("rb", buffering=0) as file:
+                while file.read(CHUNK):
+                    pass
+
+    def index_files(self) -> list[Path]:
+        """The index, and the file that has its callers ready."""
+        return [self.index, *self.index.parent.glob("callers-*")]
 
     def change(self) -> None:
         """Change one row in a hundred."""

@@ -21,7 +21,7 @@ CHUNK = 10_000
 
 
 def build(source: Path, target: Path) -> float:
-    """Write all contacts, numbers, callers and words of an index into a new file of the same schema.
+    """Write all contacts, numbers and words of an index into a new file of the same schema.
 
     Says how many seconds it took.
 
@@ -46,8 +46,8 @@ def _steps(rows: sqlite3.Connection, into: sqlite3.Connection) -> Iterator[float
     begun = time.perf_counter()
     into.execute("BEGIN")
     yield time.perf_counter() - begun
-    for table in ("source", "contact", "number", "caller"):
-        cursor = rows.execute(f"SELECT * FROM {table}")  # noqa: S608 - one of four names
+    for table in ("source", "contact", "number"):
+        cursor = rows.execute(f"SELECT * FROM {table}")  # noqa: S608 - one of three names
         places = ", ".join("?" * len(cursor.description))
         while chunk := cursor.fetchmany(CHUNK):
             begun = time.perf_counter()

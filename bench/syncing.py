@@ -32,7 +32,8 @@ def rows(setting: Setting) -> Iterator[Row]:
     print(f"  plain SQLite: {', '.join(map(figure, floors))} s", flush=True)
     rate, floor_rates = setting.size / first.seconds, [setting.size / seconds for seconds in floors]
     yield ratio(f"sync_first_{name}", [rate] * TWICE, floor_rates, RAW, "rows/s")
-    sizes = [place.index.stat().st_size / setting.size], [plain.stat().st_size / setting.size]
+    on_disk = sum(file.stat().st_size for file in place.index_files())
+    sizes = [on_disk / setting.size], [plain.stat().st_size / setting.size]
     yield ratio(f"index_bytes_{name}", *sizes, "bytes on disk for each contact of the raw build", "B")
     plain.unlink()
     times = 1 if first.seconds > LONG else TWICE

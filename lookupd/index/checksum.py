@@ -20,8 +20,18 @@ def shown(source_id: int, display: str | None, body: str) -> int:
 
     Values of other types, as damage gives them, have a sum as well.
     """
-    name = "\1" if display is None else display
-    return crc32(f"{source_id}\0{name}\0{body}".encode())
+    return crc32(text_shown(source_id, display, body))
+
+
+def text_shown(source_id: int, display: str | None, body: str) -> bytes:
+    """What that sum is of; `shown_in` reads it. JSON has no NUL in it, so a body has none."""
+    return f"{source_id}\0{body}".encode() if display is None else f"{source_id}\0{display}\0{body}".encode()
+
+
+def shown_in(text: bytes) -> tuple[str | None, str]:
+    """Display and body."""
+    _, *name, body = text.decode().split("\0")
+    return "\0".join(name) if name else None, body
 
 
 def checksum(shown_sum: int, uid: str, numbers: str, terms: str) -> int:

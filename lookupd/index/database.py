@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: "lkpd", in its fifth format; another one is set aside, and everything pulled again
+#: "lkpd", in its sixth format; another one is set aside, and everything pulled again
 INDEX = Rebuildable(
     application_id=0x6C6B7064,
-    version=5,
+    version=6,
     package="lookupd.index",
     consequence="everything is pulled again",
 )
@@ -34,7 +34,7 @@ DAMAGE = frozenset(
 #: how many steps of SQLite's machine pass before somebody is asked whether to go on
 STEPS = 10_000
 #: what every reading connection is set to. Nothing is mapped into memory: who reads a page of a file that was
-#: cut off under a mapping is killed (SIGBUS); without one a question takes a microsecond longer
+#: cut off under a mapping is killed (SIGBUS)
 READING = ("PRAGMA query_only = ON", "PRAGMA mmap_size = 0")
 #: holds the upper pages of both trees that a number leads through, of some ten million contacts: then only
 #: the last page of each is read from the file

@@ -27,9 +27,9 @@ WITH RECURSIVE some (key) AS (
 )
 SELECT key FROM some WHERE key IS NOT NULL LIMIT ?;
 
--- name: callers
--- Who is shown when a number calls, a row for each source.
-SELECT id, display, body, checksum FROM caller WHERE id BETWEEN ? AND ?;
+-- name: caller_file
+-- The file of callers, if there is one or is to be.
+SELECT name, is_made, changed, checksum FROM caller_file;
 
 -- name: candidates
 -- The first contacts for some words, among some sources (JSON ids). CROSS keeps the order: words lead to contacts.

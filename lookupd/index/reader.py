@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -13,7 +14,8 @@ from lookupd.datafile import SQLITE, which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
 from lookupd.index.brief import BRIEF, Briefly, TakesLong
-from lookupd.index.caller import SOURCE, Caller, caller, span
+from lookupd.index.caller import SOURCE, Caller, Ready, ready, span
+from lookupd.index.callerfile import CallerFile
 from lookupd.index.candidates import CANDIDATES
 from lookupd.index.checksum import Damaged
 from lookupd.index.record import Candidate, Found, Run, Synced
@@ -31,8 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["CANDIDATES", "PATIENCE", "Caller", "Candidate", "Found", "Reader", "Run", "Synced"]
 
+logger = logging.getLogger(__name__)
+
 _SQL = statements("lookupd.index", "queries.sql")
-_NUMBER, _BLOCKS, _CALLERS = _SQL["number"], _SQL["blocks"], _SQL["callers"]
+_NUMBER, _BLOCKS = _SQL["number"], _SQL["blocks"]
 #: how many keys `blocks` takes
 _KEYS = 4
 #: so many blocks are kept in memory: where there are more, the index is asked for them
@@ -58,8 +62,6 @@ class Reader:
         self._briefly = Briefly(path, self._which, brief)
         self._points_open = self._which()
         self._points = database.connect_reader(path)
-        #: of the statement that is executed most, as it takes time to make one
-        self._cursor = self._points.cursor()
         self._loop = asyncio.get_running_loop()
         #: whether a transaction is open, and until when it is not too old
         self._is_looking = False
@@ -69,8 +71,10 @@ class Reader:
         self._by_uuid: Mapping[str, Synced] = {}
         #: all blocks that there are; None where they are too many
         self._blocks: frozenset[str] | None = None
-        #: whether all of them have rows that are ready to be shown
-        self._is_ready = True
+        #: has who is shown ready; None while there is no such file, or it cannot be read
+        self._ready: CallerFile | None = None
+        #: of the one that could not be read
+        self._unreadable = ""
 
     @classmethod
     async def open(cls, path: Path, hold: float = 0.0, brief: float = BRIEF) -> Self:
@@ -91,6 +95,7 @@ class Reader:
         """Close all connections."""
         self._look_away()
         self._points.close()
+        self._turn_to(None)
         self._briefly.close()
         await self._texts.close()
         await asyncio.to_thread(self._repair.close)
@@ -127,16 +132,14 @@ class Reader:
         """
         try:
             self._look()
-            ids = span(number.key) if number.extension is None and self._is_ready else None
-            if ids is None:
+            callers = self._callers(number, sources)
+            if callers is None:
                 keys = question_keys(number, with_suffix=with_suffix)
                 found = self._found(number, iter(keys), sources)
                 found.sort(key=_is_by_extension)
+            elif callers or (self._blocks == frozenset() and not with_suffix):
+                return callers
             else:
-                if ready := self._ready(number, ids, sources):
-                    return ready
-                if self._blocks == frozenset() and not with_suffix:
-                    return []
                 keys = question_keys(number, with_suffix=with_suffix)[1:]
                 found = self._farther(number, [*keys], sources)
             return [_shown(candidate) for candidate in found]
@@ -170,14 +173,23 @@ class Reader:
         except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
 
-    def _ready(self, number: Number, ids: tuple[int, int], sources: Container[str]) -> list[Caller]:
-        """Who has a number itself, from one page."""
-        found = []
-        for row in self._cursor.execute(_CALLERS, ids).fetchall():
-            source = self._by_id.get(row[0] & SOURCE)
-            if source is not None and source.uuid in sources:
-                found.append(caller(number.key, row, source))
-        return found
+    def _callers(self, number: Number, sources: Container[str]) -> list[Caller] | None:
+        """Who has a number itself, as the file of callers says; None where it does not know."""
+        ids = span(number.key) if self._ready is not None and number.extension is None else None
+        if ids is None or self._ready is None:
+            return None
+        try:
+            shown = self._ready.find(*ids)
+        except (OSError, ValueError, Damaged) as error:
+            self._do_without(self._ready.path, error)
+            return None
+        if shown is None:
+            return None
+        return [
+            Caller(display, body, source)
+            for id_, display, body in shown
+            if (source := self._by_id.get(id_ & SOURCE)) is not None and source.uuid in sources
+        ]
 
     def _found(
         self, number: Number, keys: Iterator[tuple[Tier, str]], sources: Container[str]
@@ -258,7 +270,6 @@ class Reader:
             points = database.connect_reader(self._path)
             self._points.close()
             self._points, self._points_open, self._version = points, now, None
-            self._cursor = points.cursor()
 
     def _read_sources(self) -> None:
         """Read the sources again if somebody wrote the index."""
@@ -269,13 +280,40 @@ class Reader:
             self._by_uuid = {source.uuid: source for source in self._by_id.values()}
             blocks = self._points.execute(_SQL["some_blocks"], (BLOCKS + 1,)).fetchall()
             self._blocks = frozenset(key for (key,) in blocks) if len(blocks) <= BLOCKS else None
-            self._is_ready = max(self._by_id, default=0) <= SOURCE
+            told = ready(self._points.execute(_SQL["caller_file"]).fetchone())
+            # Sources of higher ids are not in the file.
+            self._turn_to(told if max(self._by_id, default=0) <= SOURCE else None)
             self._version = version
+
+    def _turn_to(self, told: Ready | None) -> None:
+        """Take callers from the file that the index names."""
+        name = told.name if told is not None and told.is_made else None
+        if self._ready is not None and self._ready.path.name != name:
+            self._ready.close()
+            self._ready = None
+        if told is None or name in {None, self._unreadable}:
+            return
+        if self._ready is not None:
+            self._ready.follow(told.changed)
+            return
+        path = self._path.with_name(told.name)
+        try:
+            self._ready = CallerFile(path, told.changed)
+        except FileNotFoundError:
+            logger.debug("%s is not there: it is made again after the next sync", path)
+        except (OSError, ValueError, Damaged) as error:
+            self._do_without(path, error)
+
+    def _do_without(self, path: Path, error: Exception) -> None:
+        """A file of callers cannot be read: all of it is in the index, too. The next sync makes another."""
+        logger.warning("%s cannot be read (%s): the index is asked instead, which takes longer", path, error)
+        self._turn_to(None)
+        self._unreadable = path.name
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
     def _unusable(self, error: Exception) -> IndexUnusable:
         with suppress(*SQLITE):
-            self._cursor.close()  # a text that is none leaves its statement, and what that sees, open
-            self._cursor = self._points.cursor()
             self._look_away()
         self._repair.start(error)
         return IndexUnusable(str(error))

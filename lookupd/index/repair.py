@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from lookupd.datafile import SQLITE, which, words
 from lookupd.index import database, scrub
-from lookupd.index.caller import SOURCE, caller, span
 from lookupd.index.checksum import Damaged
 from lookupd.index.record import candidate, contact, synced
 from lookupd.number import Number, Tier
@@ -94,8 +93,6 @@ def _once_more(path: Path, error: Damaged) -> str | None:
                 number = Number(key=error.key)
                 for row in connection.execute(_SQL["number"], (error.key,)):
                     candidate(row, Tier.COMPANY, number, sources[row[1]])
-                for row in connection.execute(_SQL["callers"], span(error.key) or (0, -1)):
-                    caller(error.key, row, sources[row[0] & SOURCE])
             if error.contact_id is not None:
                 for row in connection.execute(_SQL["page"], (f"[{error.contact_id}]",)):
                     contact(row, sources[row[1]])

@@ -40,18 +40,19 @@ CREATE TABLE number (
 -- Few: who asks for the blocks that a number lies in reads next to nothing.
 CREATE INDEX block ON number (key) WHERE key GLOB '*x';
 
--- Who is shown when a number calls: of each source the first, ready, so that one page has all of it.
-CREATE TABLE caller (
-    id INTEGER PRIMARY KEY,  -- the digits of a number in E.164 << 13 | source_id
-    checksum INTEGER NOT NULL,  -- of what is shown, plus the id
-    display TEXT,
-    body TEXT NOT NULL
+-- The file beside this one that has ready who is shown when a number calls, and what has changed since (callerfile.py).
+CREATE TABLE caller_file (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    name TEXT NOT NULL,
+    is_made INTEGER NOT NULL,  -- else it is being made
+    changed BLOB NOT NULL,  -- ids of callers that may be others than the file says: 8 bytes each, ascending
+    checksum INTEGER NOT NULL  -- of the name and of what has changed
 ) STRICT;
 
--- What may stand in `caller`, from the contacts: of the rows with one id the one that comes first in precedence
--- does. Numbers without an extension come before others, then those of earlier columns, then uids. An internal
--- number, a block, or a number that is too long is in none: see `span` in caller.py. The plus keeps SQLite from
--- reading contacts in the order of an index.
+-- Who may be shown when a number calls: of the rows with one id the one that comes first in precedence is. An id is
+-- the digits of a number in E.164 << 13 | source_id. Numbers without an extension come before others, then those of
+-- earlier columns, then uids. An internal number, a block, or a number that is too long has none: see `span` in
+-- caller.py. The plus keeps SQLite from reading contacts in the order of an index.
 CREATE VIEW callable AS
 SELECT
     CAST(item.value ->> 0 AS INTEGER) << 13 | contact.source_id AS id,

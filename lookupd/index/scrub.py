@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lookupd.datafile import SQLITE, words
 from lookupd.index import database
-from lookupd.index.caller import SOURCE
+from lookupd.index.caller import ready
 from lookupd.index.checksum import checksum, shown
 from lookupd.sql import statements
 
@@ -54,14 +54,9 @@ def _contradiction(connection: sqlite3.Connection) -> str | None:
             numbers += hash((key, source_id, rank, id_, extension))
     if numbers != sum(map(hash, connection.execute(_SQL["numbers"]))):
         return "the numbers are not those of the contacts"
-    callers = 0
-    for id_, display, body, stored_sum in connection.execute(_SQL["callers"]):
-        if shown(id_ & SOURCE, display, body) + id_ != stored_sum:
-            return f"caller {id_} is not what was stored"
-        callers += hash((id_, stored_sum))
-    made = connection.execute(_SQL["callers_made"])
-    if callers != sum(hash((id_, shown_sum + id_)) for id_, shown_sum, _ in made):
-        return "the callers are not those that the numbers lead to"
+    told = connection.execute(_SQL["caller_file"]).fetchone()
+    if told is not None and ready(told) is None:
+        return "what it says about the file of callers is not what was stored"
     if (row := connection.execute(_SQL["miscounted"]).fetchone()) is not None:
         return f"source {row[0]} does not have as many contacts as it should"
     return None

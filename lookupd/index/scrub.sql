@@ -6,12 +6,8 @@ SELECT id, source_id, uid, display, body, numbers, terms, shown, checksum FROM c
 -- name: numbers
 SELECT key, source_id, rank, contact_id, extension FROM number;
 
--- name: callers
-SELECT id, display, body, checksum FROM caller;
-
--- name: callers_made
--- Their ids and checksums of what is shown, as the contacts say.
-SELECT id, shown, min(precedence) FROM callable GROUP BY id;
+-- name: caller_file
+SELECT name, is_made, changed, checksum FROM caller_file;
 
 -- name: miscounted
 -- A source that has other contacts than its last run wrote, or contacts without their source.

@@ -30,7 +30,7 @@ INSERT INTO search (search, rowid, terms)
 SELECT 'delete', id, terms FROM contact WHERE id IN (SELECT id FROM staging.outdated);
 
 -- name: touch_outdated
--- What may stand in `caller` because of these contacts.
+-- The callers that may be these contacts.
 INSERT OR IGNORE INTO staging.touched (id)
 SELECT callable.id FROM staging.outdated CROSS JOIN callable ON contact_id = outdated.id ORDER BY 1;
 
@@ -81,37 +81,8 @@ UNION ALL
 SELECT callable.id FROM staging.outdated CROSS JOIN callable ON contact_id = outdated.id WHERE contact_id <= :last
 ORDER BY 1;
 
--- name: forget_callers
-DELETE FROM caller WHERE id IN (SELECT id FROM staging.touched);
-
--- name: write_callers
--- SQLite gives the other columns of the row that has the least.
-INSERT INTO caller (id, display, body, checksum)
-SELECT id, display, body, shown + id
-FROM (
-    SELECT touched.id, display, body, shown, min(precedence)
-    FROM staging.touched AS touched
-    CROSS JOIN number ON number.key = '+' || (touched.id >> 13) AND number.source_id = :source_id
-    CROSS JOIN callable ON callable.contact_id = number.contact_id AND callable.id = touched.id
-    GROUP BY touched.id
-);
-
--- name: write_all_callers
--- Where most contacts of the source are written, `caller` is made of all of them: that sorts what it read in the
--- order of the file. In the order of numbers contacts lie anywhere, which takes hours where memory does not hold them.
-INSERT OR REPLACE INTO caller (id, display, body, checksum)
-SELECT id, display, body, shown + id
-FROM (
-    SELECT id, display, body, shown, min(precedence)
-    FROM (
-        SELECT id, display, body, shown, precedence FROM callable WHERE contact_id > :last
-        UNION ALL
-        SELECT id, display, body, shown, precedence
-        FROM callable
-        WHERE contact_id IN (SELECT id FROM contact WHERE source_id = :source_id AND id <= :last)
-    )
-    GROUP BY id
-);
+-- name: touched
+SELECT id FROM staging.touched;
 
 -- name: write_words
 INSERT INTO search (rowid, terms)
@@ -124,9 +95,6 @@ INSERT INTO search (search, rowid, terms) SELECT 'delete', id, terms FROM contac
 
 -- name: abandon_numbers
 DELETE FROM number WHERE source_id = :source_id;
-
--- name: abandon_callers
-DELETE FROM caller WHERE id & 8191 = :source_id;
 
 -- name: abandon_contacts
 DELETE FROM contact WHERE source_id = :source_id;

@@ -8,8 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lookupd.datafile import SQLITE, which
-from lookupd.errors import DataError
+from lookupd.errors import DataError, IndexDamaged
 from lookupd.index import database, scrub
+from lookupd.sync import callers
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -61,6 +62,7 @@ class Keeper:
 
     async def _keep(self) -> None:
         await self._look()
+        await self._look_at_callers()
         await self._begin()
         if await asyncio.to_thread(self._was_lost):
             self._file = which(self._path)
@@ -81,6 +83,7 @@ class Keeper:
         while True:
             await asyncio.sleep(self._scrub_every)
             await self._look()
+            await self._look_at_callers()
 
     async def _look(self) -> None:
         """Look at the whole index, and put an empty one in its place if it is damaged."""
@@ -91,6 +94,14 @@ class Keeper:
                 await asyncio.to_thread(database.replace, self._path, file, problem)
         except (OSError, *SQLITE) as error:
             logger.error("%s is damaged, and cannot be replaced: %s", self._path, error)  # noqa: TRY400 - it says all
+
+    async def _look_at_callers(self) -> None:
+        """Look at the whole file of callers, and make another one if it does not say what the index says."""
+        try:
+            for look in (callers.check, callers.renew):
+                await asyncio.to_thread(look, self._path, lambda: self._is_over)
+        except (IndexDamaged, *SQLITE) as error:
+            logger.error("%s", error)  # noqa: TRY400 - a run meets it too, and mends it
 
     def _was_lost(self) -> bool:
         """Whether the index was made anew before this process began: some sources may not be due yet."""

@@ -29,12 +29,12 @@ class Plan:
     @property
     def is_change(self) -> bool:
         """Whether anything is written."""
-        return bool(self.added or self.changed or self.removed)
+        return bool(self.touched)
 
     @property
-    def is_mostly_new(self) -> bool:
-        """Whether most of what the index will hold is written by this run."""
-        return self.added + self.changed > self.unchanged
+    def touched(self) -> int:
+        """Contacts that come, change, or go."""
+        return self.added + self.changed + self.removed
 
     @property
     def lost(self) -> int:

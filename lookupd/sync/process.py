@@ -22,6 +22,7 @@ from lookupd.index import database, writer
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.sql import statements
+from lookupd.sync import callers
 from lookupd.sync.behind import step_back
 from lookupd.sync.keeper import Keeper
 from lookupd.sync.run import Paths
@@ -37,7 +38,6 @@ _SQL = statements("lookupd.index", "queries.sql") | statements("lookupd.sync", "
 _ABANDON = (
     "abandon_words",
     "abandon_numbers",
-    "abandon_callers",
     "abandon_contacts",
     "abandon_runs",
     "abandon_source",
@@ -103,6 +103,7 @@ def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
         for id_, name in connection.execute(_SQL["abandoned"], (configured, oldest)).fetchall():
             logger.warning("source %r is no longer configured to be synced: its contacts are removed", name)
             with writer.transaction(connection, "IMMEDIATE"):
+                callers.forget(connection)
                 for statement in _ABANDON:
                     connection.execute(_SQL[statement], {"source_id": id_})
     finally:

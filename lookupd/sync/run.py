@@ -26,6 +26,7 @@ from lookupd.errors import (
 )
 from lookupd.index import database
 from lookupd.principal import Principal
+from lookupd.sync import callers
 from lookupd.sync.behind import step_back
 from lookupd.sync.end import End, Outcome
 from lookupd.sync.stage import Stage
@@ -87,6 +88,8 @@ class Run:
         self._is_full = False
         self._thread = Threads(f"sync-{source.name}", 1)
         self._stage: Stage | None = None
+        #: whether nobody waits any more
+        self._is_over = False
         self._started_at, self._begun = datetime.now(UTC), time.monotonic()
 
     async def run(self, *, accept_loss: bool = False, full: bool = False) -> Plan:
@@ -99,7 +102,8 @@ class Run:
         self._is_full = full
         try:
             with _only_one(self._paths.staging, self._source):
-                return await self._run(accept_loss=accept_loss)
+                plan = await self._run(accept_loss=accept_loss)
+            await self._renew_callers()
         except SQLITE as error:
             if await self._thread.run(partial(database.replace_if_damaged, self._paths.index, error)):
                 raise IndexDamaged(str(self._paths.index)) from error
@@ -108,6 +112,15 @@ class Run:
             raise self._told(error, is_late=False) from error
         finally:
             self._thread.close()
+        return plan
+
+    async def _renew_callers(self) -> None:
+        """The run has succeeded: what comes of the file of callers does not change that."""
+        try:
+            await self._thread.run(partial(callers.renew, self._paths.index, lambda: self._is_over))
+        except asyncio.CancelledError:
+            self._is_over = True
+            raise
 
     async def _run(self, *, accept_loss: bool) -> Plan:
         try:

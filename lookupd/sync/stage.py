@@ -18,6 +18,7 @@ from lookupd.index.checksum import checksum, shown
 from lookupd.index.record import Synced, synced
 from lookupd.secret import masked
 from lookupd.sql import statements
+from lookupd.sync import callers
 from lookupd.sync.naming import Naming
 from lookupd.sync.plan import Plan
 
@@ -45,10 +46,8 @@ _SQL = (
 )
 _MAKE = ("make_seen", "make_held", "make_changed", "make_gone", "make_outdated", "make_touched")
 _CLEAR = ("clear_seen", "clear_changed", "clear_gone")
-_REMOVE = ("find_outdated", "forget_words", "touch_outdated", "forget_numbers", "forget_contacts")
+_REMOVE = ("forget_words", "forget_numbers", "forget_contacts")
 _WRITE = ("write_contacts", "write_numbers")
-_WRITE_CALLERS = ("touch_written", "forget_callers", "write_callers")
-_WRITE_ALL_CALLERS = ("forget_callers", "write_all_callers")
 
 
 class Stage:
@@ -206,12 +205,18 @@ class Stage:
 
     def _write(self, plan: Plan) -> None:
         """Change the source's contacts, and what finds them."""
-        for name in _REMOVE:
+        limit = callers.most(self._last())
+        is_little = plan.touched <= limit
+        touches = (("touch_outdated",), ("touch_written",)) if is_little else ((), ())
+        for name in ("find_outdated", *touches[0], *_REMOVE):
             self._index.execute(_SQL[name], {"source_id": self.synced.id})
         values = {"source_id": self.synced.id, "last": self._last()}
-        callers = _WRITE_ALL_CALLERS if plan.is_mostly_new else _WRITE_CALLERS
-        for name in (*_WRITE, *callers, "write_words"):
+        for name in (*_WRITE, *touches[1], "write_words"):
             self._index.execute(_SQL[name], values)
+        if is_little:
+            callers.note(self._index, _SQL["touched"], limit)
+        else:
+            callers.forget(self._index)
 
     def _note(self, end: End, plan: Plan | None) -> None:
         self._index.execute(_SQL["finish_run"], end.note(self.synced.id, plan))

@@ -30,7 +30,7 @@ CREATE TABLE staging.gone (uid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 CREATE TABLE staging.outdated (id INTEGER PRIMARY KEY) STRICT;
 
 -- name: make_touched
--- Ids of callers that are to be written anew.
+-- Ids of callers that may be others than before.
 CREATE TABLE staging.touched (id INTEGER PRIMARY KEY) STRICT;
 
 -- name: seen_before

@@ -152,9 +152,9 @@ async def test_what_could_not_be_read_does_not_keep_a_reader_from_seeing_what_co
     await ground.hold(ADA)
     async with ground.reading() as reader:
         monkeypatch.setattr(reader._repair, "start", lambda _: None)
-        await spoilt(ground, "UPDATE caller SET display = CAST(x'41ff' AS TEXT)")
+        await spoilt(ground, "UPDATE contact SET display = CAST(x'41ff' AS TEXT)")
         with pytest.raises(IndexUnusable):
-            reader.callers(parse(ADA["number"], FRANCE), reader.sources(), with_suffix=False)
+            reader.callers(parse(f"{ADA['number']} ext. 7", FRANCE), reader.sources(), with_suffix=False)
         await spoilt(ground, "UPDATE source SET name = 'renamed'")
         assert [source.name for source in reader.sources().values()] == ["renamed"]
         await asyncio.sleep(0)

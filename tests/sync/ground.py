@@ -7,13 +7,15 @@ import json
 import re
 import sqlite3
 import time
+from array import array
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any
 
 from lookupd.contact import Shape
 from lookupd.errors import CursorExpired
 from lookupd.index import database
-from lookupd.index.caller import SOURCE
+from lookupd.index.caller import SOURCE, number_of, ready
+from lookupd.index.callerfile import CallerFile
 from lookupd.index.reader import Reader
 from lookupd.loader import Loader
 from lookupd.number import NumberRules, parse, question_keys
@@ -23,7 +25,7 @@ from lookupd.sync.run import Paths, Run
 from tests.fakes import Directory, FakeBackend, config_of, source_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from lookupd.sync.plan import Plan
@@ -33,6 +35,10 @@ FRANCE = NumberRules(region="FR")
 DEADLINE = 10.0
 #: what a source's part of the index consists of
 PART = ("contact", "number", "search_data", "search_idx")
+
+
+def _by(id_: int) -> tuple[str, int]:
+    return f"+{number_of(id_)}", id_ & SOURCE
 
 
 class Ground:
@@ -100,14 +106,27 @@ class Ground:
             for key, extension, rank in json.loads(listed)
         }
         assert set(self.rows("SELECT key, source_id, rank, contact_id, extension FROM number")) == numbers
-        assert dict(self.callers()) == self._callers_made(numbers)
+        if (file := self.caller_file()) is not None:
+            shown, changed = file
+            made = self._callers_made(numbers)
+            assert {by: one for by, one in shown.items() if by not in changed} == {
+                by: one for by, one in made.items() if by not in changed
+            }
         counted = "SELECT count(*) FROM contact WHERE source_id = source.id"
         assert self.rows(f"SELECT name FROM source WHERE contacts <> ({counted})") == []
 
-    def callers(self) -> Iterator[tuple[tuple[str, int], tuple[Any, ...]]]:
-        """What is ready to be shown, by key and id of the source."""
-        for id_, *shown in self.rows("SELECT id, display, body FROM caller"):
-            yield (f"+{id_ >> 13}", id_ & SOURCE), tuple(shown)
+    def caller_file(self) -> tuple[dict[Any, Any], set[Any]] | None:
+        """What is ready to be shown, by key and id of the source, and of which that no longer counts."""
+        rows = self.rows("SELECT name, is_made, changed, checksum FROM caller_file")
+        told = ready(rows[0] if rows else None)
+        if told is None or not told.is_made:
+            return None
+        with closing(CallerFile(self.paths.index.with_name(told.name), b"")) as file:
+            found = [one for id_, shown_sum in file.sums() if shown_sum for one in file.find(id_, id_)]
+            elsewhere = {_by(id_)[0] for id_, shown_sum in file.sums() if shown_sum is None}
+        changed = {_by(id_) for id_ in array("Q", told.changed)}
+        changed |= {(key, source) for key in elsewhere for source in range(1, 9)}
+        return {_by(id_): tuple(shown) for id_, *shown in found}, changed
 
     def _callers_made(self, numbers: Iterable[tuple[Any, ...]]) -> dict[tuple[str, int], tuple[Any, ...]]:
         """What should be."""

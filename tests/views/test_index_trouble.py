@@ -30,7 +30,7 @@ async def is_made_anew(site):
 async def test_a_spoilt_contact_is_never_shown_and_its_directory_asked_instead(new_site):
     site = await new_site()
     before = await site.ask(REVERSE, **ADA)
-    spoil(site, "UPDATE caller SET body = replace(body, 'Ada', 'Add'), display = 'Add'")
+    spoil(site, "DELETE FROM caller_file")
     spoil(site, "UPDATE contact SET body = replace(body, 'Ada', 'Add'), display = 'Add'")
     reply = await site.ask(REVERSE, **ADA)
     assert (reply.status, reply.body) == (200, before.body)

@@ -110,16 +110,19 @@ class Lane:
 
 
 def _damage(index: Path, seed: int) -> str:
-    damage = DAMAGES[seed % len(DAMAGES)]
+    """Damage the index, or every third time the file of callers beside it."""
+    damage = DAMAGES[seed // 3 % len(DAMAGES)]
     # One that is set aside just now, as something in it was met again, is soon followed by another.
     eventually(index.exists, within=PATIENCE)
-    if not index.stat().st_size:
-        index.write_text("damaged", encoding="utf-8")
-        return "text in an empty file"
+    callers = [] if seed % 3 else [*index.parent.glob("callers-*")]
+    file = next((file for file in callers if file.suffix != ".new"), index)
+    if not file.stat().st_size:
+        file.write_text("damaged", encoding="utf-8")
+        return f"text in the empty {file.name}"
     try:
-        return damage(index, seed)
+        return f"{file.name}: {damage(file, seed)}"
     except (OSError, ValueError):  # there is nothing of this kind to damage, such as a log
-        return flip_bits(index, seed)
+        return f"{file.name}: {flip_bits(file, seed)}"
 
 
 def run(scale: float, folder: Path) -> Sequence[Figure]:
@@ -148,7 +151,8 @@ SCENARIO = Scenario(
     id="R13",
     name="damage",
     promised="a damaged index is set aside and made anew with no operator; state.db is never touched",
-    how=f"{TIMES} seeded damages of {len(DAMAGES)} kinds, in turn while a daemon runs and after its end; "
+    how=f"{TIMES} seeded damages of {len(DAMAGES)} kinds, every third to the file of callers, else to the index, "
+    "in turn while a daemon runs and after its end; "
     f"then it starts, and everybody is asked for until all are named and found, for {PATIENCE:.0f} s at most",
     run=run,
 )

@@ -159,9 +159,13 @@ async def _found(reader: Reader, word: str) -> list[str]:
 
 
 def _caller(reader: Reader, number: str) -> str | None:
+    """Whose number it is, in the index as in the file of callers, if there is one."""
     asked = parse(number, FRANCE)
     candidates = reader.reverse(asked, question_keys(asked), reader.sources())
-    return candidates[0].contact.display if candidates else None
+    held = candidates[0].contact.display if candidates else None
+    shown = [one.display for one in reader.callers(asked, reader.sources(), with_suffix=False)]
+    assert shown == ([] if held is None else [held]), f"{number} is {held}, and {shown} is shown"
+    return held
 
 
 def sync_kills(folder: Path, times: int, seed: int) -> SyncKills:

@@ -151,8 +151,8 @@ SCENARIO = Scenario(
     id="R13",
     name="damage",
     promised="a damaged index is set aside and made anew with no operator; state.db is never touched",
-    how=f"{TIMES} seeded damages of {len(DAMAGES)} kinds, every third to the file of callers, else to the index, "
-    "in turn while a daemon runs and after its end; "
+    how=f"{TIMES} seeded damages of {len(DAMAGES)} kinds, to the index or every third time to the file of "
+    "callers, in turn while a daemon runs and after its end; "
     f"then it starts, and everybody is asked for until all are named and found, for {PATIENCE:.0f} s at most",
     run=run,
 )

@@ -52,6 +52,8 @@ _DIRECTORIES: Final = [
     Struct(f"=IB{count}Q{count}I{count + 1}H") for count in range(min(_MOST, _ROOM // _ENTRY) + 1)
 ]
 _TAIL = Struct("=IQQ")
+#: of a sum that stays one of 32 bits
+_WORD: Final = 0xFFFFFFFF
 #: "lkpdcal" and the version of the format
 _MAGIC: Final = int.from_bytes(b"lkpdcal\x01", "big")
 
@@ -63,6 +65,7 @@ class CallerFile:
         """`changed`: ids that the file says nothing about, ascending. Raises OSError or Damaged."""
         self.path = path
         self._changed = array("Q", changed)
+        self._seed = _seed(path.name)
         self._handle = os.open(path, os.O_RDONLY)
         try:
             self._firsts = self._read_firsts()
@@ -112,10 +115,10 @@ class CallerFile:
         """A page and its directory: two numbers, ids, checksums, beginnings of texts."""
         page = os.pread(self._handle, PAGE, at * PAGE)
         count = page[_SUM.size] if len(page) == PAGE else PAGE
-        if count < len(_DIRECTORIES):
+        if 0 < count < len(_DIRECTORIES):
             directory = _DIRECTORIES[count]
             told: tuple[int, ...] = directory.unpack_from(page)
-            if told[0] == crc32(page[_SUM.size : directory.size], at):
+            if told[0] == crc32(page[_SUM.size : directory.size], self._seed + at & _WORD):
                 return page, told
         raise Damaged(f"page {at} is not what was stored")
 
@@ -126,29 +129,37 @@ class CallerFile:
             stored_sum, pages, magic = _TAIL.unpack(tail)
             if magic == _MAGIC and size == pages * (PAGE + _ID.size) + _TAIL.size:
                 firsts = os.pread(self._handle, pages * _ID.size, pages * PAGE)
-                if crc32(firsts) == stored_sum:
+                if crc32(firsts, self._seed) == stored_sum:
                     return array("Q", firsts)
         raise Damaged("it is no whole file of callers")
 
 
-def packed(rows: Iterable[Row]) -> Iterator[bytes]:
-    """The file of some callers, ascending by id, a piece after the other. Raises Damaged."""
-    firsts, page = array("Q"), _Page()
+def packed(rows: Iterable[Row], name: str) -> Iterator[bytes]:
+    """The file, which will have this name, of some callers, ascending by id; a piece after the other.
+
+    Raises Damaged.
+    """
+    firsts, page, seed = array("Q"), _Page(), _seed(name)
     for number, group in groupby(rows, key=lambda row: number_of(row[0])):
         entries = [_entry(*row) for row in group]
         if not page.has_room(entries) and not _Page().has_room(entries):
             entries = [(id_of(number, 0), 0, b"")]
         if not page.has_room(entries):
-            yield page.packed(len(firsts))
+            yield page.packed(seed + len(firsts))
             firsts.append(page.ids[0])
             page = _Page()
         for entry in entries:
             page.add(*entry)
     if page.ids:
-        yield page.packed(len(firsts))
+        yield page.packed(seed + len(firsts))
         firsts.append(page.ids[0])
     yield firsts.tobytes()
-    yield _TAIL.pack(crc32(firsts.tobytes()), len(firsts), _MAGIC)
+    yield _TAIL.pack(crc32(firsts.tobytes(), seed), len(firsts), _MAGIC)
+
+
+def _seed(name: str) -> int:
+    """With what checksums in a file of this name begin: a page that is another file's fits nowhere."""
+    return crc32(name.encode())
 
 
 def _entry(id_: int, display: str | None, body: str, shown_sum: int) -> _Entry:
@@ -179,12 +190,12 @@ class _Page:
         self._texts.append(text)
         self._size += len(text) + _ENTRY
 
-    def packed(self, at: int) -> bytes:
-        """The page at a place of the file."""
+    def packed(self, where: int) -> bytes:
+        """The page; `where` stands for its file and its place there."""
         count = len(self.ids)
         starts = accumulate(map(len, self._texts), initial=_DIRECTORIES[count].size)
         directory = _DIRECTORIES[count].pack(0, count, *self.ids, *self._sums, *starts)[_SUM.size :]
-        whole = b"".join((_SUM.pack(crc32(directory, at)), directory, *self._texts))
+        whole = b"".join((_SUM.pack(crc32(directory, where & _WORD)), directory, *self._texts))
         return whole.ljust(PAGE, b"\0")
 
 

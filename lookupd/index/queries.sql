@@ -27,6 +27,10 @@ WITH RECURSIVE some (key) AS (
 )
 SELECT key FROM some WHERE key IS NOT NULL LIMIT ?;
 
+-- name: caller_file_sum
+-- The checksum of what is said about the file of callers: another one when that has changed.
+SELECT checksum FROM caller_file;
+
 -- name: caller_file
 -- The file of callers, if there is one or is to be.
 SELECT name, is_made, changed, checksum FROM caller_file;

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from contextlib import AsyncExitStack, suppress
 from functools import partial
@@ -14,10 +13,10 @@ from lookupd.datafile import SQLITE, which
 from lookupd.errors import IndexUnusable
 from lookupd.index import database, record
 from lookupd.index.brief import BRIEF, Briefly, TakesLong
-from lookupd.index.caller import SOURCE, Caller, Ready, ready, span
-from lookupd.index.callerfile import CallerFile
+from lookupd.index.caller import SOURCE, Caller, span
 from lookupd.index.candidates import CANDIDATES
 from lookupd.index.checksum import Damaged
+from lookupd.index.readycallers import ReadyCallers
 from lookupd.index.record import Candidate, Found, Run, Synced
 from lookupd.index.repair import Repair
 from lookupd.index.search import LATE, Page
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from lookupd.number import Number
 
 __all__ = ["CANDIDATES", "PATIENCE", "Caller", "Candidate", "Found", "Reader", "Run", "Synced"]
-
-logger = logging.getLogger(__name__)
 
 _SQL = statements("lookupd.index", "queries.sql")
 _NUMBER, _BLOCKS = _SQL["number"], _SQL["blocks"]
@@ -71,10 +68,7 @@ class Reader:
         self._by_uuid: Mapping[str, Synced] = {}
         #: all blocks that there are; None where they are too many
         self._blocks: frozenset[str] | None = None
-        #: has who is shown ready; None while there is no such file, or it cannot be read
-        self._ready: CallerFile | None = None
-        #: of the one that could not be read
-        self._unreadable = ""
+        self._ready = ReadyCallers(path)
 
     @classmethod
     async def open(cls, path: Path, hold: float = 0.0, brief: float = BRIEF) -> Self:
@@ -95,7 +89,7 @@ class Reader:
         """Close all connections."""
         self._look_away()
         self._points.close()
-        self._turn_to(None)
+        self._ready.close()
         self._briefly.close()
         await self._texts.close()
         await asyncio.to_thread(self._repair.close)
@@ -175,14 +169,8 @@ class Reader:
 
     def _callers(self, number: Number, sources: Container[str]) -> list[Caller] | None:
         """Who has a number itself, as the file of callers says; None where it does not know."""
-        ids = span(number.key) if self._ready is not None and number.extension is None else None
-        if ids is None or self._ready is None:
-            return None
-        try:
-            shown = self._ready.find(*ids)
-        except (OSError, ValueError, Damaged) as error:
-            self._do_without(self._ready.path, error)
-            return None
+        ids = span(number.key) if number.extension is None else None
+        shown = None if ids is None else self._ready.find(*ids)
         if shown is None:
             return None
         return [
@@ -280,37 +268,9 @@ class Reader:
             self._by_uuid = {source.uuid: source for source in self._by_id.values()}
             blocks = self._points.execute(_SQL["some_blocks"], (BLOCKS + 1,)).fetchall()
             self._blocks = frozenset(key for (key,) in blocks) if len(blocks) <= BLOCKS else None
-            told = ready(self._points.execute(_SQL["caller_file"]).fetchone())
-            # Sources of higher ids are not in the file.
-            self._turn_to(told if max(self._by_id, default=0) <= SOURCE else None)
+            # Sources of higher ids have no callers there.
+            self._ready.follow(self._points, is_of_use=max(self._by_id, default=0) <= SOURCE)
             self._version = version
-
-    def _turn_to(self, told: Ready | None) -> None:
-        """Take callers from the file that the index names."""
-        name = told.name if told is not None and told.is_made else None
-        if self._ready is not None and self._ready.path.name != name:
-            self._ready.close()
-            self._ready = None
-        if told is None or name in {None, self._unreadable}:
-            return
-        if self._ready is not None:
-            self._ready.follow(told.changed)
-            return
-        path = self._path.with_name(told.name)
-        try:
-            self._ready = CallerFile(path, told.changed)
-        except FileNotFoundError:
-            logger.debug("%s is not there: it is made again after the next sync", path)
-        except (OSError, ValueError, Damaged) as error:
-            self._do_without(path, error)
-
-    def _do_without(self, path: Path, error: Exception) -> None:
-        """A file of callers cannot be read: all of it is in the index, too. The next sync makes another."""
-        logger.warning("%s cannot be read (%s): the index is asked instead, which takes longer", path, error)
-        self._turn_to(None)
-        self._unreadable = path.name
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
 
     def _unusable(self, error: Exception) -> IndexUnusable:
         with suppress(*SQLITE):

@@ -9,37 +9,44 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import secrets
-import sqlite3
+import time
 from array import array
-from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any
 
-from lookupd.datafile import SQLITE, is_disk_full, which
+from lookupd.datafile import SQLITE, which
 from lookupd.errors import IndexDamaged
 from lookupd.index import callerfile, database, scrub, writer
 from lookupd.index.caller import Ready, number_of, ready
-from lookupd.index.checksum import Damaged
+from lookupd.index.checksum import Damaged, checksum, shown
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
 _SQL = statements("lookupd.index", "queries.sql") | statements("lookupd.sync", "callers.sql")
-#: the file is made again when a share of one in so many contacts has changed, and so many
-SHARE, FEW = 32, 1000
-#: files of callers begin so
-PREFIX = "callers-"
+#: the file is made again when one in so many contacts has changed, but not for so few, and for so many in any
+#: case, as readers read their ids on the loop
+SHARE, FEW, MANY = 32, 100, 50_000
+#: files of callers are named so, and with an end as long as they are being made
+PREFIX, UNFINISHED = "callers-", ".new"
+_OURS = re.compile(rf"{PREFIX}[0-9a-f]{{16}}(?:{re.escape(UNFINISHED)})?")
+#: how long to wait before it is seen again whether another process is done with the file, in seconds
+PAUSE = 0.1
 #: bytes that are written at once
 PIECE = 1 << 20
 
 
-def most(contacts: int) -> int:
-    """How many callers may have changed in an index of so many contacts before the file is made again."""
-    return max(FEW, contacts // SHARE)
+def most(index: sqlite3.Connection) -> int:
+    """How many callers may have changed before the file is made again."""
+    contacts: int = index.execute(_SQL["contacts"]).fetchone()[0]
+    return min(max(FEW, contacts // SHARE), MANY)
 
 
 def forget(index: sqlite3.Connection) -> None:
@@ -53,10 +60,8 @@ def note(index: sqlite3.Connection, touched: str, limit: int) -> None:
     With more than `limit` of them the file is no longer of use.
     """
     known = _ready(index)
-    if known is None:
-        return
-    changed = {*array("Q", known.changed), *(id_ for (id_,) in index.execute(touched))}
-    if len(changed) > limit:
+    changed = {*array("Q", known.changed if known else b""), *(id_ for (id_,) in index.execute(touched))}
+    if known is None or len(changed) > limit:
         forget(index)
     else:
         _put(index, known._replace(changed=array("Q", sorted(changed)).tobytes()))
@@ -66,57 +71,85 @@ def renew(index: Path, ends: Callable[[], bool]) -> None:
     """Make the file, unless it is there; `ends` is asked again and again whether to give up.
 
     Where it cannot be made now, that is told, and it is tried again after the next run. Raises IndexDamaged
-    when the index was damaged and is made anew, or sqlite3.Error where SQLite finds it damaged.
+    when the index was damaged and is made anew, or OSError or sqlite3.Error when that is impossible now.
     """
-    with _trouble_told(index, ends), _only_one(index), closing(writer.connect(index)) as connection:
-        connection.set_progress_handler(ends, database.STEPS)
-        known = _ready(connection)
-        while known is None or not (known.is_made and index.with_name(known.name).exists()):
-            known = _made(connection, index, ends)
-        for file in index.parent.glob(f"{PREFIX}*"):
-            if file.name != known.name:
-                file.unlink()
+    with _trouble_told(index, ends):
+        if which(index) is None or _is_made(index):
+            return
+        with _only_one(index, ends), closing(writer.connect(index)) as connection:
+            connection.set_progress_handler(ends, database.STEPS)
+            connection.create_function("sound", 8, _sound, deterministic=True)
+            known = _ready(connection)
+            while known is None or not (known.is_made and index.with_name(known.name).exists()):
+                known = _made(connection, index, ends)
+            for file in _files(index):
+                if file.name != known.name:
+                    file.unlink(missing_ok=True)
 
 
 def check(index: Path, ends: Callable[[], bool]) -> None:
-    """Delete the file if it does not say what the contacts say, which takes a look at all of them.
+    """Forget the file if it is not what the contacts say, which takes a look at all of them.
 
-    Tells and raises the same.
+    Or if anything has changed since it was made: then it may name people who were removed. Tells and raises
+    the same.
     """
-    with _trouble_told(index, ends), closing(database.connect_reader(index)) as connection:
+    with _trouble_told(index, ends), closing(writer.connect(index)) as connection:
         connection.set_progress_handler(ends, database.STEPS)
-        with suppress(sqlite3.OperationalError):  # where nobody can write, SQLite sorts in another place
-            database.sort_on_disk(connection, index.parent)
         connection.execute("BEGIN")
         known = _ready(connection)
-        if known is None or not known.is_made:
+        if known is None or not known.is_made or not index.with_name(known.name).exists():
             return
-        path = index.with_name(known.name)
-        if problem := _problem(connection, path, known):
-            logger.warning("%s is deleted, and made again: %s", path, problem)
-            path.unlink(missing_ok=True)
+        problem = None if known.changed else _problem(connection, index.with_name(known.name), ends)
+        connection.execute("COMMIT")
+        if problem is not None:
+            logger.warning("%s: %s; it is made again", index.with_name(known.name), problem)
+        if (problem is not None or known.changed) and not ends():
+            with writer.transaction(connection, "IMMEDIATE"):
+                forget(connection)
 
 
-def _problem(connection: sqlite3.Connection, path: Path, known: Ready) -> str | None:
+def _is_made(index: Path) -> bool:
+    """Whether the file is there, and nothing else of ours."""
+    with closing(database.connect_reader(index)) as connection:
+        known = _ready(connection)
+    return known is not None and known.is_made and [file.name for file in _files(index)] == [known.name]
+
+
+def _files(index: Path) -> list[Path]:
+    return [file for file in index.parent.glob(f"{PREFIX}*") if _OURS.fullmatch(file.name)]
+
+
+def _sound(source_id: int, uid: str, *contact: Any) -> bool:  # noqa: ANN401 - damage may be of any type
+    """True; raises where a contact is not what was stored. SQLite says then that a function failed."""
+    display, body, numbers, terms, shown_sum, whole_sum = contact
+    now = shown(source_id, display, body)
+    if (now, checksum(now, uid, numbers, terms)) != (shown_sum, whole_sum):
+        raise Damaged(f"the contact {uid!r} of source {source_id} is not what was stored")
+    return True
+
+
+def _problem(connection: sqlite3.Connection, path: Path, ends: Callable[[], bool]) -> str | None:
     try:
-        with closing(callerfile.CallerFile(path, known.changed)) as file:
-            return _contradiction(connection, file, known)
-    except FileNotFoundError:
-        return None
+        with closing(callerfile.CallerFile(path, b"")) as file:
+            return _contradiction(connection, file, ends)
     except (OSError, Damaged) as error:
         return str(error)
 
 
-def _contradiction(connection: sqlite3.Connection, file: callerfile.CallerFile, known: Ready) -> str | None:
+def _contradiction(
+    connection: sqlite3.Connection, file: callerfile.CallerFile, ends: Callable[[], bool]
+) -> str | None:
     """Where the file and the contacts disagree; sums of hashes do not depend on the order."""
-    told, elsewhere, changed = 0, set(), {*array("Q", known.changed)}
-    for id_, shown_sum in file.sums():
+    told, elsewhere = 0, set[int]()
+    for at, (id_, shown_sum) in enumerate(file.sums()):
         if shown_sum is None:
             elsewhere.add(number_of(id_))
-        elif id_ not in changed:
+        else:
             told += hash((id_, shown_sum))
+        if not at % database.STEPS and ends():
+            return None
     for id_, shown_sum in connection.execute(_SQL["callers_made"]):
-        if id_ not in changed and number_of(id_) not in elsewhere:
+        if number_of(id_) not in elsewhere:
             told -= hash((id_, shown_sum))
     return "it does not say what the contacts say" if told else None
 
@@ -126,10 +159,10 @@ def _made(connection: sqlite3.Connection, index: Path, ends: Callable[[], bool])
     new = Ready(f"{PREFIX}{secrets.token_hex(8)}", is_made=False, changed=b"")
     with writer.transaction(connection, "IMMEDIATE"):
         _put(connection, new)
-    file, unfinished = index.with_name(new.name), index.with_name(f"{new.name}.new")
+    file, unfinished = index.with_name(new.name), index.with_name(f"{new.name}{UNFINISHED}")
     try:
         with unfinished.open("wb", buffering=PIECE) as output:
-            for piece in callerfile.packed(connection.execute(_SQL["callers"])):
+            for piece in callerfile.packed(connection.execute(_SQL["callers"]), new.name):
                 output.write(piece)
                 if ends():
                     raise InterruptedError("it is given up")
@@ -152,18 +185,15 @@ def _trouble_told(index: Path, ends: Callable[[], bool]) -> Iterator[None]:
     """What goes wrong within does not concern the run that it comes after, unless the index is damaged."""
     try:
         yield
-    except Damaged as error:
-        file, problem = which(index), scrub.problem(index, ends)
-        if file is not None and problem is not None:
-            database.replace(index, file, problem)
-            raise IndexDamaged(str(index)) from error
-        logger.warning("%s: could not be read (%s), and is sound", index, error)
-    except (OSError, *SQLITE) as error:
-        if database.is_damage(error):
-            raise
-        if not ends():
-            level = logging.DEBUG if is_disk_full(error) else logging.WARNING  # a full disk is told by runs
-            logger.log(level, "who calls is read from the index, which takes longer: %s", error)
+    except (OSError, Damaged, *SQLITE) as error:
+        if ends():
+            return
+        if isinstance(error, Damaged) or (isinstance(error, SQLITE) and database.is_damage(error)):
+            file, problem = which(index), scrub.problem(index, ends)
+            if file is not None and problem is not None:
+                database.replace(index, file, problem)
+                raise IndexDamaged(str(index)) from error
+        logger.warning("who calls is read from the index, which takes longer: %s", error)
 
 
 def _ready(index: sqlite3.Connection) -> Ready | None:
@@ -175,8 +205,15 @@ def _put(index: sqlite3.Connection, what: Ready) -> None:
 
 
 @contextmanager
-def _only_one(index: Path) -> Iterator[None]:
+def _only_one(index: Path, ends: Callable[[], bool]) -> Iterator[None]:
     """One process makes the file at a time, and the others wait for it."""
     with index.with_name("callers.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if ends():
+                    raise
+                time.sleep(PAUSE)
         yield

@@ -62,7 +62,6 @@ class Keeper:
 
     async def _keep(self) -> None:
         await self._look()
-        await self._look_at_callers()
         await self._begin()
         if await asyncio.to_thread(self._was_lost):
             self._file = which(self._path)
@@ -81,9 +80,9 @@ class Keeper:
 
     async def _scrub(self) -> None:
         while True:
+            await self._look_at_callers()
             await asyncio.sleep(self._scrub_every)
             await self._look()
-            await self._look_at_callers()
 
     async def _look(self) -> None:
         """Look at the whole index, and put an empty one in its place if it is damaged."""
@@ -96,11 +95,11 @@ class Keeper:
             logger.error("%s is damaged, and cannot be replaced: %s", self._path, error)  # noqa: TRY400 - it says all
 
     async def _look_at_callers(self) -> None:
-        """Look at the whole file of callers, and make another one if it does not say what the index says."""
+        """Make the file of callers anew if it does not say what the index says, or did so earlier."""
         try:
             for look in (callers.check, callers.renew):
                 await asyncio.to_thread(look, self._path, lambda: self._is_over)
-        except (IndexDamaged, *SQLITE) as error:
+        except (IndexDamaged, OSError, *SQLITE) as error:
             logger.error("%s", error)  # noqa: TRY400 - a run meets it too, and mends it
 
     def _was_lost(self) -> bool:

@@ -205,7 +205,7 @@ class Stage:
 
     def _write(self, plan: Plan) -> None:
         """Change the source's contacts, and what finds them."""
-        limit = callers.most(self._last())
+        limit = callers.most(self._index)
         is_little = plan.touched <= limit
         touches = (("touch_outdated",), ("touch_written",)) if is_little else ((), ())
         for name in ("find_outdated", *touches[0], *_REMOVE):

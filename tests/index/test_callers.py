@@ -1,5 +1,6 @@
 """Who is shown when a number calls: the same as the whole way finds, though it is read from one page."""
 
+import fcntl
 import logging
 import os
 import re
@@ -67,7 +68,7 @@ async def check(ground):
     for is_there in (True, False):
         async with ground.reading() as reader:
             sources = reader.sources()
-            assert (reader._ready is not None) == is_there
+            assert (reader._ready._file is not None) == is_there
             for asked in ASKED:
                 for uuids in ([*sources], *([uuid] for uuid in sources)):
                     for with_suffix in (False, True):
@@ -194,7 +195,7 @@ async def test_a_source_whose_id_is_too_high_is_looked_through_the_whole_way(gro
         assert reader.sources()[source.uuid].id == SOURCE + 2
         assert names(reader, "+33199001234") == ["Person a"]
         assert sorted(names(reader, "+33199001235")) == ["Person a", "Person b"]
-        assert reader._ready is None
+        assert reader._ready._file is None
     shown, _ = ground.caller_file()
     assert [*shown] == [("+33199001235", 1)]
     ground.check()
@@ -211,7 +212,7 @@ async def test_who_is_shown_changes_with_a_sync(ground):
         assert names(reader, ADA["number"]) == ["Ada Dupont"]
         assert names(reader, ADA["mobile"]) == []
         assert names(reader, BOB["number"]) == [BOB["name"]]
-        assert reader._ready is not None
+        assert reader._ready._file is not None
     await check(ground)
 
 
@@ -284,11 +285,11 @@ async def test_a_file_that_is_gone_costs_no_answer(ground):
     file_of(ground).unlink()
     async with ground.reading() as reader:
         assert names(reader, ADA["number"]) == [ADA["name"]]
-        assert reader._ready is None
+        assert reader._ready._file is None
         await ground.sync(source)
-        assert reader._ready is None  # nothing has been asked since
+        assert reader._ready._file is None  # nothing has been asked since
         assert names(reader, ADA["number"]) == [ADA["name"]]
-        assert reader._ready is not None
+        assert reader._ready._file is not None
 
 
 async def test_whose_name_is_ready_is_shown_though_the_contact_is_spoilt(ground):
@@ -304,7 +305,7 @@ async def test_what_is_said_about_the_file_counts_only_as_it_was_stored(ground):
     assert "about the file of callers" in scrub.problem(ground.paths.index, never)
     async with ground.reading() as reader:
         assert names(reader, ADA["number"]) == [ADA["name"]]
-        assert reader._ready is None
+        assert reader._ready._file is None
 
 
 async def test_a_file_that_does_not_say_what_the_contacts_say_is_made_again(ground, caplog):
@@ -312,12 +313,12 @@ async def test_a_file_that_does_not_say_what_the_contacts_say_is_made_again(grou
     right = file_of(ground)
     text = "1\0Somebody\0{}"
     id_ = id_of(33199001234, 1)
-    right.write_bytes(b"".join(packed([(id_, "Somebody", "{}", shown(1, "Somebody", "{}"))])))
+    right.write_bytes(b"".join(packed([(id_, "Somebody", "{}", shown(1, "Somebody", "{}"))], right.name)))
     making.check(ground.paths.index, never)
     assert text.split("\0")[1] not in caplog.text
     assert "does not say what the contacts say" in caplog.text
-    assert not right.exists()
     making.renew(ground.paths.index, never)
+    assert not right.exists()
     await check(ground)
 
 
@@ -332,14 +333,122 @@ async def test_a_file_that_says_what_the_contacts_say_stays(ground):
     assert before.exists()
 
 
-async def test_a_contact_that_is_not_what_was_stored_gets_into_no_file(ground):
-    await ground.hold(ADA)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        "display = 'Adb'",
+        "body = replace(body, 'Ada', 'Adb')",
+        "numbers = replace(numbers, '1234', '1235')",
+        "numbers = replace(numbers, '[', '{')",
+        "shown = shown + 1",
+        "shown = 1 << 40",
+        "display = CAST(x'41ff' AS TEXT)",
+    ],
+)
+async def test_a_contact_that_is_not_what_was_stored_gets_into_no_file(ground, spoil):
+    source = source_of(Directory(rows=[ADA, BOB]))
+    await ground.sync(source)
     file_of(ground).unlink()
-    ground.rows("UPDATE contact SET display = 'Adb'")
+    ground.rows(f"UPDATE contact SET {spoil} WHERE uid = '{ADA['id']}'")
     with pytest.raises(IndexDamaged):
-        making.renew(ground.paths.index, never)
+        await ground.sync(source)
     assert ground.rows("SELECT count(*) FROM contact") == [(0,)]
     assert not [*ground.paths.index.parent.glob("callers-*")]
+    await ground.sync(source)
+    await check(ground)
+
+
+async def test_what_has_changed_is_in_the_file_again_after_the_daily_look(ground):
+    directory = Directory(rows=[ADA, BOB])
+    source = source_of(directory)
+    await ground.sync(source)
+    directory.rows = [BOB]
+    await ground.sync(source, accept_loss=True)
+    before = file_of(ground)
+    assert ground.caller_file()[1]
+    making.check(ground.paths.index, never)
+    making.renew(ground.paths.index, never)
+    assert file_of(ground) != before
+    assert not ground.caller_file()[1]
+    assert ADA["name"].encode() not in file_of(ground).read_bytes()
+    await check(ground)
+
+
+async def test_a_page_of_another_file_is_refused(ground):
+    directory = Directory(rows=[ADA])
+    source = source_of(directory)
+    await ground.sync(source)
+    former = file_of(ground).read_bytes()[:PAGE]
+    directory.rows = [{**ADA, "name": "Ada Dupont"}]
+    await ground.sync(source)
+    making.check(ground.paths.index, never)
+    making.renew(ground.paths.index, never)
+    file = file_of(ground)
+    file.write_bytes(former + file.read_bytes()[PAGE:])
+    async with ground.reading() as reader:
+        assert names(reader, ADA["number"]) == ["Ada Dupont"]
+        assert reader._ready._file is None
+
+
+async def test_a_file_that_cannot_be_opened_now_stays(ground, monkeypatch):
+    await ground.hold(ADA)
+
+    def refused(*_):
+        raise OSError(24, "Too many open files")
+
+    async with ground.reading() as reader:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "open", refused)
+            assert names(reader, ADA["number"]) == [ADA["name"]]
+            assert reader._ready._file is None
+        assert file_of(ground).exists()
+        ground.rows("UPDATE source SET name = 'renamed'")
+        assert names(reader, ADA["number"]) == [ADA["name"]]
+        assert reader._ready._file is not None
+
+
+async def test_files_of_others_stay(ground):
+    other = ground.paths.index.with_name("callers-2025.csv")
+    other.write_text("mine")
+    unfinished = ground.paths.index.with_name(f"callers-{'0' * 16}.new")
+    unfinished.write_text("ours")
+    await ground.hold(ADA)
+    assert other.exists()
+    assert not unfinished.exists()
+
+
+async def test_where_it_cannot_be_read_what_has_changed_the_file_is_made_again(ground):
+    directory = Directory(rows=[ADA])
+    source = source_of(directory)
+    await ground.sync(source)
+    before = file_of(ground)
+    ground.rows("UPDATE caller_file SET checksum = checksum + 1")
+    directory.rows = [{**ADA, "name": "Ada Dupont"}]
+    await ground.sync(source)
+    assert file_of(ground) != before
+    await check(ground)
+
+
+async def test_how_much_may_change_follows_from_how_many_contacts_there_are(ground):
+    await ground.hold(*people(400))
+    ground.rows("UPDATE source SET contacts = 32000")
+    with sqlite3.connect(ground.paths.index) as connection:
+        assert making.most(connection) == 1000
+        for contacts, most in ((0, making.FEW), (10**9, making.MANY)):
+            connection.execute("UPDATE source SET contacts = ?", (contacts,))
+            assert making.most(connection) == most
+
+
+async def test_nobody_waits_for_another_maker_where_the_file_is_there_or_who_gives_up(ground):
+    await ground.hold(ADA)
+    with ground.paths.index.with_name("callers.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        making.renew(ground.paths.index, never)
+        file_of(ground).unlink()
+        making.renew(ground.paths.index, lambda: True)
+    assert not [*ground.paths.index.parent.glob("callers-*")]
+    making.renew(ground.paths.index, never)
+    await check(ground)
 
 
 async def test_making_the_file_can_be_given_up_at_any_moment(ground, caplog):
@@ -364,8 +473,8 @@ async def test_a_run_beside_the_making_is_noted_and_a_large_one_has_it_made_agai
         monkeypatch.setattr(making, "FEW", most)
         real, made = callerfile.packed, []
 
-        def meanwhile(rows, real=real, made=made, most=most):
-            pieces = [*real(rows)]
+        def meanwhile(rows, name, real=real, made=made, most=most):
+            pieces = [*real(rows, name)]
             if not made:
                 made.append(pieces)
                 touched = f"SELECT {id_of(33199000000, 1)}"
@@ -407,7 +516,8 @@ def test_whatever_is_packed_is_found_and_nothing_else(tmp_path_factory, people, 
     ids = sorted(id_of(*by) for by in people)
     by_id = {id_of(*by): one for by, one in people.items()}
     file = tmp_path_factory.mktemp("callers") / "file"
-    file.write_bytes(b"".join(packed((id_, *by_id[id_], shown(id_ & SOURCE, *by_id[id_])) for id_ in ids)))
+    rows = [(id_, *by_id[id_], shown(id_ & SOURCE, *by_id[id_])) for id_ in ids]
+    file.write_bytes(b"".join(packed(rows, file.name)))
     read = CallerFile(file, b"")
     try:
         for number in {number for number, _ in people} | {stranger}:
@@ -426,7 +536,7 @@ def _is_too_large(wanted):
 
 def test_a_file_of_another_format_is_refused(tmp_path):
     file = tmp_path / "file"
-    file.write_bytes(b"".join(packed([])))
+    file.write_bytes(b"".join(packed([], file.name)))
     CallerFile(file, b"").close()
     file.write_bytes(file.read_bytes()[:-8] + bytes(8))
     with pytest.raises(Damaged, match="no whole file"):

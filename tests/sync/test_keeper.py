@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from lookupd.index import database
+from lookupd.sync import callers
 from lookupd.sync import keeper as keeping
 from lookupd.sync.keeper import Keeper
 from tests.fakes import ADA, BOB
@@ -131,3 +132,24 @@ async def test_a_keeper_that_fails_says_so_to_its_owner(ground):
     await asyncio.wait([keeper.start()])
     with pytest.raises(ZeroDivisionError):
         await keeper.stop()
+
+
+async def test_a_file_of_callers_that_cannot_be_made_keeps_nobody_from_pulling(ground, told, monkeypatch):
+    def refused(*_):
+        raise OSError(16, "Device or resource busy")
+
+    monkeypatch.setattr(callers, "renew", refused)
+    async with kept(ground, told, scrub_every=timedelta(milliseconds=5)) as keeper:
+        await until(lambda: told.steps)
+        await asyncio.sleep(0)
+        assert not keeper._task.done()
+    assert told.steps == ["begin"]
+
+
+async def test_a_file_of_callers_that_is_gone_is_made_again(ground, told):
+    await ground.hold(ADA)
+    [file] = ground.paths.index.parent.glob("callers-*")
+    file.unlink()
+    async with kept(ground, told):
+        await until(lambda: [*ground.paths.index.parent.glob("callers-*[0-9a-f]")])
+    ground.check()

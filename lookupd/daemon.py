@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from lookupd import control, listening, log
+from lookupd import ballast, control, listening, log
 from lookupd.front import raise_file_limit
 from lookupd.heap import settle
 from lookupd.index import database
@@ -88,6 +88,7 @@ class Daemon:
 
     async def start(self, stack: AsyncExitStack, *, with_sync: bool = True) -> None:
         """Start everything; the stack stops it."""
+        await asyncio.to_thread(ballast.give, self._config.data)
         await asyncio.to_thread(database.prepare, paths(self._config).index)
         if with_sync:
             self._sync = Supervisor(_process("the sync process", "lookupd.sync.process", self._file))

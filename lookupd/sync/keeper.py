@@ -7,6 +7,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from lookupd import ballast
 from lookupd.datafile import SQLITE, which
 from lookupd.errors import DataError, IndexDamaged
 from lookupd.index import database, scrub
@@ -71,6 +72,7 @@ class Keeper:
     async def _watch(self) -> None:
         while True:
             await asyncio.to_thread(self._make_missing)
+            await asyncio.to_thread(ballast.keep, self._path.parent)
             now = which(self._path)
             if now not in {self._file, None}:
                 self._file = now

@@ -28,7 +28,7 @@ from lookupd.index.caller import SOURCE, id_of, number_of
 from lookupd.index.checksum import Damaged, shown_in, text_shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 #: bytes that are read for a question
@@ -140,14 +140,16 @@ def packed(rows: Iterable[Row], name: str) -> Iterator[bytes]:
     Raises Damaged.
     """
     firsts, page, seed = array("Q"), _Page(), _seed(name)
-    for number, group in groupby(rows, key=lambda row: number_of(row[0])):
+    for number, group in groupby(rows, key=_number):
         entries = [_entry(*row) for row in group]
-        if not page.has_room(entries) and not _Page().has_room(entries):
-            entries = [(id_of(number, 0), 0, b"")]
-        if not page.has_room(entries):
+        size = sum(map(_size, entries))
+        if size > _ROOM or len(entries) >= len(_DIRECTORIES):
+            entries, size = [(id_of(number, 0), 0, b"")], _ENTRY
+        if page.size + size > _ROOM or len(page.ids) + len(entries) >= len(_DIRECTORIES):
             yield page.packed(seed + len(firsts))
             firsts.append(page.ids[0])
             page = _Page()
+        page.size += size
         for entry in entries:
             page.add(*entry)
     if page.ids:
@@ -160,6 +162,15 @@ def packed(rows: Iterable[Row], name: str) -> Iterator[bytes]:
 def _seed(name: str) -> int:
     """With what checksums in a file of this name begin: a page that is another file's fits nowhere."""
     return crc32(name.encode())
+
+
+def _number(row: Row) -> int:
+    return number_of(row[0])
+
+
+def _size(entry: _Entry) -> int:
+    """What a caller takes of a page."""
+    return len(entry[2]) + _ENTRY
 
 
 def _entry(id_: int, display: str | None, body: str, shown_sum: int) -> _Entry:
@@ -176,19 +187,14 @@ class _Page:
         self.ids = array("Q")
         self._sums = array("I")
         self._texts: list[bytes] = []
-        self._size = 0
-
-    def has_room(self, entries: Sequence[_Entry]) -> bool:
-        """Whether some more fit on it."""
-        size = sum(len(text) + _ENTRY for *_, text in entries)
-        return self._size + size <= _ROOM and len(self.ids) + len(entries) < len(_DIRECTORIES)
+        #: what its callers take
+        self.size = 0
 
     def add(self, id_: int, shown_sum: int, text: bytes) -> None:
         """One more caller."""
         self.ids.append(id_)
         self._sums.append(shown_sum)
         self._texts.append(text)
-        self._size += len(text) + _ENTRY
 
     def packed(self, where: int) -> bytes:
         """The page; `where` stands for its file and its place there."""

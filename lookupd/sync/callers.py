@@ -119,11 +119,10 @@ def _files(index: Path) -> list[Path]:
     return [file for file in index.parent.glob(f"{PREFIX}*") if _OURS.fullmatch(file.name)]
 
 
-def _sound(source_id: int, uid: str, *contact: Any) -> bool:  # noqa: ANN401 - damage may be of any type
+def _sound(*contact: Any) -> bool:  # noqa: ANN401 - damage may be of any type
     """True; raises where a contact is not what was stored. SQLite says then that a function failed."""
-    display, body, numbers, terms, shown_sum, whole_sum = contact
-    now = shown(source_id, display, body)
-    if (now, checksum(now, uid, numbers, terms)) != (shown_sum, whole_sum):
+    source_id, uid, display, body, numbers, terms, shown_sum, whole_sum = contact
+    if shown(source_id, display, body) != shown_sum or checksum(shown_sum, uid, numbers, terms) != whole_sum:
         raise Damaged(f"the contact {uid!r} of source {source_id} is not what was stored")
     return True
 

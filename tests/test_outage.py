@@ -287,7 +287,7 @@ async def test_a_source_that_hangs_takes_its_own_threads_only_and_the_next_one_n
         await first.open()
         for asked in range(5):
             answer = await office.reverse.who(NOBODY, "default", NUMBERS[0])
-            await until(lambda: first.condition.in_flight == 0)
+            await until(lambda: not first.condition.in_flight and not office.live._tasks)
             assert answer.known.contact.display == ADA["name"], asked
             assert [failure.source for failure in answer.failed] == ["hung"]
         assert (first.condition.breaker, first.condition.stuck_threads) == (Breaker.OPEN, 2)

@@ -58,16 +58,22 @@ class Lane:
         for running, stopped in itertools.zip_longest(seeds[::2], seeds[1::2]):
             with RunningDaemon(config) as daemon:
                 self._expect(daemon, done)
+                # One that is set aside just now, as damage was met again, is soon followed by another.
+                eventually(self._index.exists, within=PATIENCE)
                 done = _damage(self._index, running)
                 for _ in range(LOOKS):
                     self._look(daemon, done)
                 self._end(daemon)
             if stopped is not None:
-                done = f"{done}, {_damage(self._index, stopped)}"
+                done = f"{done}, {self._damage_stopped(stopped)}"
         with RunningDaemon(config) as daemon:
             self._expect(daemon, done)
             self._end(daemon)
         self.keeps_state = self._state() == state
+
+    def _damage_stopped(self, seed: int) -> str:
+        """A daemon that ends just after it has set an index aside leaves none: the next one makes it."""
+        return _damage(self._index, seed) if self._index.exists() else "no index"
 
     @property
     def _index(self) -> Path:
@@ -112,8 +118,6 @@ class Lane:
 def _damage(index: Path, seed: int) -> str:
     """Damage the index, or every third time the file of callers beside it."""
     damage = DAMAGES[seed // 3 % len(DAMAGES)]
-    # One that is set aside just now, as something in it was met again, is soon followed by another.
-    eventually(index.exists, within=PATIENCE)
     callers = [] if seed % 3 else [*index.parent.glob("callers-*")]
     file = next((file for file in callers if file.suffix != ".new"), index)
     if not file.stat().st_size:

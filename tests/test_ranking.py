@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from lookupd import fold
 from lookupd.index.ranking import (
+    BEGUN,
+    MISSING,
     closeness,
     is_found,
     match_expression,
@@ -27,14 +29,16 @@ TERMS = "ann abel\nannex ltd\npartner ann\n33199001234 0199001234"
         ("ltd", 1),
         ("partner", 2),
         ("0199001234", 3),
-        ("ab", 4),
-        ("anne", 5),
-        ("par", 6),
-        ("+33 1 99", 7),
-        ("zoe", 8),
+        ("ab", BEGUN),
+        ("anne", BEGUN + 1),
+        ("par", BEGUN + 2),
+        ("+33 1 99", BEGUN + 3),
+        ("zoe", MISSING),
         ("ann abel", 0),
         ("ann ltd", 1),
-        ("par ab", 10),
+        ("par ab", 2 * BEGUN + 2),
+        ("partner ltd", 3),
+        ("ann ab", BEGUN),
     ],
 )
 def test_whole_words_come_first_then_earlier_columns(term, distance):
@@ -117,7 +121,7 @@ def test_whatever_is_typed_there_are_words_where_there_is_an_expression(term):
 @given(st.text("ab \n", max_size=30), st.lists(st.sampled_from("ab"), min_size=1, max_size=3))
 def test_a_distance_has_its_bounds(terms, typed):
     words = [(word,) for word in typed]
-    assert 0 <= closeness(terms, words) <= 2 * len(terms.split("\n")) * len(words)
+    assert 0 <= closeness(terms, words) <= MISSING * len(words)
 
 
 @pytest.mark.parametrize(
@@ -137,6 +141,6 @@ def test_words_are_looked_for_whole_and_by_their_first_letters(typed, whole, lis
 
 
 def test_what_is_measured_says_whether_every_word_was_there():
-    assert measured(TERMS, needles(query_words("par ab"))) == (10, True)
-    assert measured(TERMS, needles(query_words("par zoe"))) == (14, False)
+    assert measured(TERMS, needles(query_words("par ab"))) == (2 * BEGUN + 2, True)
+    assert measured(TERMS, needles(query_words("par zoe"))) == (BEGUN + MISSING + 2, False)
     assert measured(TERMS, []) == (0, True)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lookupd.index.texts import Turn
 
 _CANDIDATES = statements("lookupd.index", "queries.sql")["candidates"]
-#: contacts that are ranked at most for one search: as many as are ever returned
-CANDIDATES = 1000
+#: contacts that are ranked at most for one search: who wants others types more of a name
+CANDIDATES = 500
 #: the longest beginnings that FTS5 keeps lists for; for a longer one it first merges those of all its words
 LISTED = 5
 #: how many of such a list are looked through for a longer beginning, as long as this share of them has it

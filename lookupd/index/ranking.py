@@ -15,6 +15,9 @@ Words = list[tuple[str, ...]]
 #: the same as texts to look for among terms that have a blank on either side: whole words, and beginnings
 Needles = list[list[tuple[str, str]]]
 
+#: how far a word is that only begins with what was typed, and one that is not there: more than there are columns
+BEGUN, MISSING = 10_000, 20_000
+
 #: nothing but what people write in a number, dashes and blanks of all kinds among it
 _TYPED = re.compile(r"[0-9\s+./()\u2010-\u2015\u2212-]+")
 #: the zero of "+33 (0)1": it is dialled at home only
@@ -68,23 +71,21 @@ def measured(terms: str, needles: Needles) -> tuple[int, bool]:
     A whole word in the first column is 0, in the next 1, ...; beginnings of words come after all of these.
     """
     apart = _apart(terms)
-    find, count = apart.find, apart.count
-    last = count("\n") + 1
-    missing = 2 * last
+    find = apart.find
     distance, has_all = 0, True
     for spellings in needles:
-        nearest = missing
+        nearest = MISSING
         for whole, begun in spellings:
             if (place := find(whole)) >= 0:
-                column = count("\n", 0, place)
+                column = apart.count("\n", 0, place)
             elif (place := find(begun)) >= 0:
-                column = last + count("\n", 0, place)
+                column = BEGUN + apart.count("\n", 0, place)
             else:
                 continue
             if column < nearest:  # noqa: PLR1730 - a call would cost as much as all of this
                 nearest = column
         distance += nearest
-        if nearest == missing:
+        if nearest == MISSING:
             has_all = False
     return distance, has_all
 

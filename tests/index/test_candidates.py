@@ -30,19 +30,19 @@ def test_beginnings_are_as_long_as_the_longest_that_is_listed():
     assert max(map(int, listed.split())) == LISTED
 
 
-async def test_a_whole_word_is_found_behind_a_thousand_beginnings(ground):
+async def test_a_whole_word_is_found_behind_more_beginnings_than_are_ranked(ground):
     await ground.hold(*named(*(f"Ann{number:04} Somebody" for number in range(1100)), "Zoé Ann"))
     async with ground.reading() as reader:
         found = await found_by(reader, "ann")
         assert names(found)[:2] == ["Zoé Ann", "Ann0000 Somebody"]
-        assert (len(found.contacts), found.total, found.is_cut) == (1000, CANDIDATES, True)
+        assert (len(found.contacts), found.total, found.is_cut) == (CANDIDATES, CANDIDATES, True)
 
 
 async def test_pages_of_what_was_cut_follow_each_other(ground):
     await ground.hold(*named(*(f"Ann{number:04} Somebody" for number in range(1100)), "Zoé Ann"))
     async with ground.reading() as reader:
         whole = names(await found_by(reader, "ann"))
-        pages = [await found_by(reader, "ann", limit=400, offset=offset) for offset in range(0, 1600, 400)]
+        pages = [await found_by(reader, "ann", limit=200, offset=offset) for offset in range(0, 800, 200)]
         assert [name for page in pages for name in names(page)] == whole
 
 
@@ -62,7 +62,7 @@ async def test_a_long_beginning_finds_all_that_have_it_however_many_have_its_fir
     ground, term, firsts
 ):
     """Of the first letters most, some and few have it: each is found another way."""
-    counts = {"Cherrya": 500, "Cherryb": 300, "Cherryc": 20}
+    counts = {"Cherrya": 280, "Cherryb": 170, "Cherryc": 12}
     people = [f"{first} 0{number:04}" for first, count in counts.items() for number in range(count)]
     await ground.hold(*named(*people))
     async with ground.reading() as reader:

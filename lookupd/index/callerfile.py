@@ -19,7 +19,7 @@ import os
 from array import array
 from bisect import bisect_left, bisect_right
 from contextlib import suppress
-from itertools import accumulate, groupby
+from itertools import accumulate
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
@@ -140,21 +140,18 @@ def packed(rows: Iterable[Row], name: str) -> Iterator[bytes]:
     Raises Damaged.
     """
     firsts, page, seed = array("Q"), _Page(), _seed(name)
-    for number, group in groupby(rows, key=_number):
-        entries = [_entry(*row) for row in group]
-        size = sum(map(_size, entries))
+    for entries, size in _numbers(rows):
         if size > _ROOM or len(entries) >= len(_DIRECTORIES):
-            entries, size = [(id_of(number, 0), 0, b"")], _ENTRY
-        if page.size + size > _ROOM or len(page.ids) + len(entries) >= len(_DIRECTORIES):
+            entries, size = [(id_of(number_of(entries[0][0]), 0), 0, b"")], _ENTRY  # noqa: PLW2901 - a stand-in
+        if page.size + size > _ROOM or len(page.entries) + len(entries) >= len(_DIRECTORIES):
             yield page.packed(seed + len(firsts))
-            firsts.append(page.ids[0])
+            firsts.append(page.entries[0][0])
             page = _Page()
         page.size += size
-        for entry in entries:
-            page.add(*entry)
-    if page.ids:
+        page.entries += entries
+    if page.entries:
         yield page.packed(seed + len(firsts))
-        firsts.append(page.ids[0])
+        firsts.append(page.entries[0][0])
     yield firsts.tobytes()
     yield _TAIL.pack(crc32(firsts.tobytes(), seed), len(firsts), _MAGIC)
 
@@ -164,44 +161,39 @@ def _seed(name: str) -> int:
     return crc32(name.encode())
 
 
-def _number(row: Row) -> int:
-    return number_of(row[0])
-
-
-def _size(entry: _Entry) -> int:
-    """What a caller takes of a page."""
-    return len(entry[2]) + _ENTRY
-
-
-def _entry(id_: int, display: str | None, body: str, shown_sum: int) -> _Entry:
-    text = text_shown(id_ & SOURCE, display, body)
-    if crc32(text) != shown_sum:
-        raise Damaged(f"who calls from {id_} is not what was stored")
-    return id_, shown_sum, text
+def _numbers(rows: Iterable[Row]) -> Iterator[tuple[list[_Entry], int]]:
+    """The callers of each number, and what they take of a page."""
+    entries: list[_Entry] = []
+    number, size = 0, 0
+    for id_, display, body, shown_sum in rows:
+        text = text_shown(id_ & SOURCE, display, body)
+        if crc32(text) != shown_sum:
+            raise Damaged(f"who calls from {id_} is not what was stored")
+        if number_of(id_) != number:
+            if entries:
+                yield entries, size
+            entries, number, size = [], number_of(id_), 0
+        entries.append((id_, shown_sum, text))
+        size += _ENTRY + len(text)
+    if entries:
+        yield entries, size
 
 
 class _Page:
     """A page that is filled. The callers of a number are on one page."""
 
     def __init__(self) -> None:
-        self.ids = array("Q")
-        self._sums = array("I")
-        self._texts: list[bytes] = []
-        #: what its callers take
+        self.entries: list[_Entry] = []
+        #: what they take
         self.size = 0
-
-    def add(self, id_: int, shown_sum: int, text: bytes) -> None:
-        """One more caller."""
-        self.ids.append(id_)
-        self._sums.append(shown_sum)
-        self._texts.append(text)
 
     def packed(self, where: int) -> bytes:
         """The page; `where` stands for its file and its place there."""
-        count = len(self.ids)
-        starts = accumulate(map(len, self._texts), initial=_DIRECTORIES[count].size)
-        directory = _DIRECTORIES[count].pack(0, count, *self.ids, *self._sums, *starts)[_SUM.size :]
-        whole = b"".join((_SUM.pack(crc32(directory, where & _WORD)), directory, *self._texts))
+        count = len(self.entries)
+        ids, sums, texts = zip(*self.entries, strict=True)
+        starts = accumulate(map(len, texts), initial=_DIRECTORIES[count].size)
+        directory = _DIRECTORIES[count].pack(0, count, *ids, *sums, *starts)[_SUM.size :]
+        whole = b"".join((_SUM.pack(crc32(directory, where & _WORD)), directory, *texts))
         return whole.ljust(PAGE, b"\0")
 
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-#: "lkpd", in its sixth format; another one is set aside, and everything pulled again
+#: "lkpd", in its seventh format; another one is set aside, and everything pulled again
 INDEX = Rebuildable(
     application_id=0x6C6B7064,
-    version=6,
+    version=7,
     package="lookupd.index",
     consequence="everything is pulled again",
 )

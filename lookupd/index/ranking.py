@@ -15,7 +15,7 @@ Words = list[tuple[str, ...]]
 #: the same as texts to look for among terms that have a blank on either side: whole words, and beginnings
 Needles = list[list[tuple[str, str]]]
 
-#: how far a word is that only begins with what was typed, and one that is not there: more than there are columns
+#: how far a word is that only begins with what was typed, and one that is not there; there are fewer columns
 BEGUN, MISSING = 10_000, 20_000
 
 #: nothing but what people write in a number, dashes and blanks of all kinds among it

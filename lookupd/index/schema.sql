@@ -53,18 +53,19 @@ CREATE TABLE caller_file (
 -- the digits of a number in E.164 << 13 | source_id. Numbers without an extension come before others, then those of
 -- earlier columns, then uids. An internal number, a block, or a number that is too long has none: see `span` in
 -- caller.py. The plus keeps SQLite from reading contacts in the order of an index.
+-- An item is a text of JSON, `["+33199001234","",0]`, and looked at as one: that takes a third of taking it apart.
 CREATE VIEW callable AS
 SELECT
-    CAST(item.value ->> 0 AS INTEGER) << 13 | contact.source_id AS id,
+    CAST(substr(item.value, 4) AS INTEGER) << 13 | contact.source_id AS id,
     contact.id AS contact_id,
     contact.display,
     contact.body,
     contact.shown,
-    printf('%d %09d', item.value ->> 1 <> '', item.value ->> 2) || contact.uid AS precedence
+    printf('%d %09d', instr(item.value, '"",') = 0, item.value ->> 2) || contact.uid AS precedence
 FROM contact
 JOIN json_each(contact.numbers) AS item
 WHERE +contact.source_id <= 8191
-    AND item.value ->> 0 GLOB '+[1-9]*' AND item.value ->> 0 NOT GLOB '*x' AND length(item.value ->> 0) <= 16;
+    AND item.value GLOB '[[]"+[1-9]*' AND item.value NOT GLOB '*x",*' AND instr(item.value, '",') <= 19;
 
 -- Words come folded and separated by single blanks; the ascii tokenizer leaves them as they are.
 CREATE VIRTUAL TABLE search USING fts5 (

@@ -6,6 +6,8 @@ import os
 import re
 import sqlite3
 from itertools import pairwise
+from queue import Queue
+from threading import current_thread
 
 import pytest
 from hypothesis import given
@@ -319,6 +321,58 @@ async def test_a_file_that_does_not_say_what_the_contacts_say_is_made_again(grou
     making.renew(ground.paths.index, never)
     assert not right.exists()
     await check(ground)
+
+
+async def test_a_comparison_that_is_given_up_says_nothing_about_the_file(ground, caplog):
+    await ground.hold(ADA, BOB)
+    wrong = file_of(ground)
+    stranger = (id_of(33199001234, 1), "Somebody", "{}", shown(1, "Somebody", "{}"))
+    wrong.write_bytes(b"".join(packed([stranger], wrong.name)))
+    making.check(ground.paths.index, lambda: True)
+    assert not caplog.records
+    assert file_of(ground) == wrong
+    making.check(ground.paths.index, never)
+    assert "does not say what the contacts say" in caplog.text
+
+
+async def test_what_has_changed_is_read_again_only_where_it_is_another(ground):
+    directory = Directory(rows=[ADA, BOB])
+    source = source_of(directory)
+    await ground.sync(source)
+    async with ground.reading() as reader:
+        assert names(reader, ADA["number"]) == [ADA["name"]]
+        asked = []
+        reader._points.set_trace_callback(asked.append)
+
+        def reads():
+            return sum("SELECT name, is_made, changed" in statement for statement in asked)
+
+        await ground.sync(source)
+        assert names(reader, ADA["number"]) == [ADA["name"]]
+        assert (len([one for one in asked if "FROM caller_file" in one]), reads()) == (1, 0)
+        directory.rows = [{**ADA, "name": "Ada Dupont"}, BOB]
+        await ground.sync(source)
+        assert names(reader, ADA["number"]) == ["Ada Dupont"]
+        assert reads() == 1
+
+
+async def test_a_file_that_is_left_is_not_closed_by_who_answers(ground, monkeypatch):
+    """Closing one that is deleted frees its blocks, which takes long."""
+    await ground.hold(ADA)
+    closed = Queue()
+
+    async with ground.reading() as reader:
+        assert names(reader, ADA["number"]) == [ADA["name"]]
+        former, close = reader._ready._file, CallerFile.close
+        monkeypatch.setattr(
+            CallerFile, "close", lambda file: (close(file), closed.put((file, current_thread())))
+        )
+        ground.rows("DELETE FROM caller_file")
+        assert names(reader, ADA["number"]) == [ADA["name"]]
+        assert reader._ready._file is None
+        file, thread = closed.get(timeout=30)
+        assert file is former
+        assert thread is not current_thread()
 
 
 async def test_a_file_that_says_what_the_contacts_say_stays(ground):

@@ -22,6 +22,7 @@ from lookupd.number import (
     parse_cell,
     plan,
     question_keys,
+    reading,
     spellings,
     suffix_key,
 )
@@ -471,3 +472,31 @@ def test_short_codes_never_become_outside_numbers(digits, region):
     number = parse(digits, NumberRules(region=region))
     assert number is None or number == Number(key=digits)
     assert number is not None or digits.strip("0") == ""
+
+
+# --- what is read without taking it apart
+
+
+RULES = (ANYWHERE, FRANCE, ITALY, USA, NumberRules(region="FR", strip_prefixes=("0",), add_prefix="0"))
+
+
+def agree(text):
+    """Fail unless the short way says what the long one does, or nothing."""
+    for rules in RULES:
+        assert reading._read_plain(text, rules) in {None, reading._read_any(text, rules)}, rules
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_numbers_of_every_country_are_read_the_same_in_the_short_way(region):
+    number = phonenumbers.example_number(region)
+    code, national = number.country_code, phonenumbers.national_significant_number(number)
+    for end in (national, national[1:]):
+        for text in (f"+{code}{end}", f"+{code} (0){end}", f"+{code}(0) {end}", f"00{code}{end}", f"0{end}"):
+            agree(text)
+    assert reading._read_plain(f"+{code} (0){national}", ANYWHERE) is not None or len(national) < 5
+
+
+@PROPERTIES
+@given(st.from_regex(r"(\+[1-9][0-9]{0,3})?[ .-]?(\(0\))?[0-9][0-9 .-]{3,16}", fullmatch=True))
+def test_whatever_is_read_in_the_short_way_is_read_the_same_in_the_long_one(text):
+    agree(text)

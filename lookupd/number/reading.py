@@ -12,6 +12,8 @@ from lookupd.number.writing import LONGEST_TEXT, Writing, take_apart
 
 #: an international number as most are written: of this only the digits count, whatever the rules
 _INTERNATIONAL = re.compile(r"\+[1-9][0-9 .-]{5,24}")
+#: the same with a zero that is dialled at home only, or, as in Italy, always
+_WITH_ZERO = re.compile(r"\+([1-9][0-9]{0,2})[ .-]*\(0\)([0-9 .-]{5,24})")
 #: the same of a national or an internal one; not "1.0", which was a number of a spreadsheet
 _BARE = re.compile(r"(?![0-9]+\.0$)[0-9][0-9 .-]*")
 _CODE = re.compile(r"(?=[*#]*[0-9])[0-9*#]{1,20}")
@@ -69,7 +71,7 @@ def read(text: str, rules: NumberRules) -> Number | None:
 
 
 def _read_plain(text: str, rules: NumberRules) -> Number | None:
-    """The number of a text of nothing but digits, as most are; None where more is to be looked at.
+    """The number of a text that is written as most are; None where more is to be looked at.
 
     Quicker than a memory of all numbers that were asked would be.
     """
@@ -78,6 +80,11 @@ def _read_plain(text: str, rules: NumberRules) -> Number | None:
     elif _BARE.fullmatch(text) and (code := _without_blanks(text)) not in _WITHHELD:
         completed = _completed(code, rules) if rules.completes else None
         key = completed or plan.dialled(code, rules.region) or _internal(code, rules)
+    elif found := _WITH_ZERO.fullmatch(text):
+        code, rest = found[1], _without_blanks(found[2])
+        key = plan.international(f"{code}0{rest}")
+        if key is None or not plan.is_shaped(key):
+            key = plan.international(code + rest) or key
     else:
         return None
     return Number(key) if key else None

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from chaos.ground import number, wait_for_sync
 from chaos.scenario import Figure, Scenario, claim, exactly, none, noted, span, within
+from lookupd.index.reader import CANDIDATES
 from tests.process import RunningDaemon, lookupd, write_config, write_csv
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
         noted(f"p99 {span(spans[int(0.99 * len(spans))])}, the slowest for {slowest[:20]!a}"),
         none(len(asked) - statuses[200] - statuses[400], f"of {len(asked):,} neither 200 nor 400"),
         exactly(max(found for *_, found in asked), MOST, "contacts at most"),
+        exactly(max(found for term, *_, found in asked if term.strip()), CANDIDATES, "for a term"),
         claim("nothing unforeseen in the log", holds=is_clean),
         noted(f"{contacts:,} contacts"),
     ]

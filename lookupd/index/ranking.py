@@ -15,8 +15,8 @@ Words = list[tuple[str, ...]]
 #: the same as texts to look for among terms that have a blank on either side: whole words, and beginnings
 Needles = list[list[tuple[str, str]]]
 
-#: how far a word is that only begins with what was typed, and one that is not there; there are fewer columns
-BEGUN, MISSING = 10_000, 20_000
+#: how far a word is that only begins with what was typed, and one that is not there: farther than any line
+BEGUN, MISSING = 1 << 32, 1 << 33
 
 #: nothing but what people write in a number, dashes and blanks of all kinds among it
 _TYPED = re.compile(r"[0-9\s+./()\u2010-\u2015\u2212-]+")

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 #: rows that are taken over at once
 CHUNK = 256
-#: memory for pages of the file: a thousand contacts may lie on as many pages of 4 KiB, and are read twice
+#: memory for pages of the file: those that are looked through may lie on a thousand of 4 KiB and more
 CACHE = "PRAGMA cache_size = -8192"
 #: the part of a span in which rows are collected; the rest is for what is made of them
 COLLECTING = 0.8

@@ -26,7 +26,19 @@ from tests.sync.ground import FRANCE, people, source_with
 
 #: it has more digits than E.164 allows, as some numbers of Germany do
 LONG = "+49134264133207832"
-ASKED = [LONG, "+33199001234", "+33199001234;ext=7", "+33199001299", "+49199001234", "4711", "+33199009999"]
+#: these have as many as it allows, and one more
+LONGEST, LONGER = LONG[:16], LONG[:17]
+ASKED = [
+    LONG,
+    LONGER,
+    LONGEST,
+    "+33199001234",
+    "+33199001234;ext=7",
+    "+33199001299",
+    "+49199001234",
+    "4711",
+    "+33199009999",
+]
 
 
 def never():
@@ -93,6 +105,7 @@ async def check(ground):
         [person("a", "+33 1 99 00 12 xx"), person("b", "+33 1 99 00 xx xx")],
         [person("a", "4711")],
         [person("a", LONG), person("b", None, LONG)],
+        [person("a", LONGEST), person("b", None, LONGER), person("c", None, LONGEST)],
         [{**person("a", "+33199001234"), "name": None}],
         [{**person("a", "+33199001234"), "note": "x" * PAGE}, person("b", "+33199001299")],
         [],

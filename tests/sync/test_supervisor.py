@@ -132,7 +132,7 @@ async def test_one_that_tells_is_ready_when_it_says_so(config):
 
 async def test_one_that_falls_silent_is_killed_and_started_again(config, caplog):
     stuck = "import time; print(flush=True); time.sleep(1000)"
-    async with supervised(config, *python(stuck), is_telling=True, silence=0.5) as supervisor:
+    async with supervised(config, *python(stuck), is_telling=True, silence=0.5, grace=0.1) as supervisor:
         await supervisor.ready.wait()
         first = supervisor._process.pid
         await until(lambda: supervisor._process.pid != first)

@@ -6,14 +6,13 @@ import json
 import marshal
 import re
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from json.encoder import encode_basestring_ascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lookupd.fold import index_terms
-from lookupd.number import NumberRules, national_digits, parse_cell, suffix_key
+from lookupd.number import Number, NumberRules, national_digits, parse_cell, suffix_key
 from lookupd.plugins import MultiValue
 from lookupd.row import checked, texts_of
 from lookupd.template import Template
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from lookupd.config import SourceSettings
-    from lookupd.number import Number
 
 #: part of every fingerprint: raise it when the same row is to be stored differently
 SHAPE_VERSION = 3
@@ -40,18 +38,16 @@ _INT64 = struct.Struct(">q")
 _MADE = "\x1f"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListedNumber:
-    """A number of a contact, and where it stands."""
+class ListedNumber(NamedTuple):
+    """A number of a contact, and where it stands; a tuple, as a sync makes as many as there are numbers."""
 
     number: Number
     #: position of its column in first_matched_columns
     rank: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contact:
-    """One person or company, as one source knows it."""
+class Contact(NamedTuple):
+    """One person or company, as one source knows it; a tuple for the same reason."""
 
     #: name of the source
     source: str

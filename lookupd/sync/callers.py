@@ -20,7 +20,7 @@ from lookupd.datafile import SQLITE, which
 from lookupd.errors import IndexDamaged
 from lookupd.index import callerfile, database, scrub, writer
 from lookupd.index.caller import Ready, number_of, ready
-from lookupd.index.checksum import Damaged, checksum, shown
+from lookupd.index.checksum import Damaged, checksum
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def renew(index: Path, ends: Callable[[], bool]) -> None:
             return
         with _only_one(index, ends), closing(writer.connect(index)) as connection:
             connection.set_progress_handler(ends, database.STEPS)
-            connection.create_function("sound", 8, _sound, deterministic=True)
+            connection.create_function("sound", 6, _sound, deterministic=True)
             known = _ready(connection)
             while known is None or not (known.is_made and index.with_name(known.name).exists()):
                 known = _made(connection, index, ends)
@@ -121,9 +121,9 @@ def _files(index: Path) -> list[Path]:
 
 def _sound(*contact: Any) -> bool:  # noqa: ANN401 - damage may be of any type
     """True; raises where a contact is not what was stored. SQLite says then that a function failed."""
-    source_id, uid, display, body, numbers, terms, shown_sum, whole_sum = contact
-    if shown(source_id, display, body) != shown_sum or checksum(shown_sum, uid, numbers, terms) != whole_sum:
-        raise Damaged(f"the contact {uid!r} of source {source_id} is not what was stored")
+    id_, uid, numbers, terms, shown_sum, whole_sum = contact
+    if checksum(shown_sum, uid, numbers, terms) != whole_sum:
+        raise Damaged(f"contact {id_} is not what was stored")
     return True
 
 

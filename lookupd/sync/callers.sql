@@ -4,15 +4,13 @@
 -- Who is shown when a number calls, of all sources. It sorts what it reads in the order of the file: in the order of
 -- numbers contacts lie anywhere, which takes hours where memory does not hold them.
 -- Every contact is checked by `sound`, a function of ours that raises: a garbled number would stand for another one.
+-- What is shown of it is checked when it is packed.
 SELECT id, display, body, shown
 FROM (
     SELECT callable.id, callable.display, callable.body, callable.shown, min(precedence)
     FROM contact NOT INDEXED
     CROSS JOIN callable ON callable.contact_id = contact.id
-    WHERE sound(
-        contact.source_id, contact.uid, contact.display, contact.body, contact.numbers, contact.terms,
-        contact.shown, contact.checksum
-    )
+    WHERE sound(contact.id, contact.uid, contact.numbers, contact.terms, contact.shown, contact.checksum)
     GROUP BY callable.id
     ORDER BY callable.id
 );

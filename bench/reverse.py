@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 BARE = "requests/s of a bare aiohttp handler with json_response of as large a body, same connections"
 #: numbers in one request of the bulk row, and its connections: more would be refused, as too much work waits
 BULK, FEW = 50, 2
+#: seconds that each size is asked before the next one's turn: what else a machine does comes and goes in some
+TURN = 1.0
 #: the share of its CPU that a server has at least where nothing else runs, and how often that is tried
 OWN, REPEATS = 0.9, 4
 
@@ -54,24 +56,33 @@ def rows(setting: Setting) -> Iterator[Row]:
 
         single, size = questions.single, setting.size
 
-        def ask(requests: Callable[[], Requests], connections: int = 16, of: int = size) -> Pair:
+        def ask(
+            requests: Callable[[], Requests],
+            connections: int = 16,
+            of: int = size,
+            seconds: float = setting.seconds,
+        ) -> Pair:
             """One variant, and just before it the floor, with as many connections, in half the time."""
-            how = Load(connections=connections, seconds=setting.seconds, token=places[of].token())
-            plain = replace(how, connections=max(16, connections), seconds=setting.seconds / 2)
+            how = Load(connections=connections, seconds=seconds, token=places[of].token())
+            plain = replace(how, connections=max(16, connections), seconds=seconds / 2)
             floor = _undisturbed(bare, single(size), plain)
             places[of].read()
             return Pair(_undisturbed(daemons[of], requests(), how), floor)
 
-        variants: dict[str, Callable[[], Pair]] = {
-            f"hit of {other}": partial(ask, partial(single, other), of=other) for other in setting.sizes
+        turns = max(1, round(setting.seconds / TURN))
+        turn = setting.seconds / turns
+        few = load.Questions(setting.build, turn)
+        sizes = {
+            f"hit of {other}": partial(ask, partial(few.single, other), of=other, seconds=turn)
+            for other in setting.sizes
         }
-        variants |= {
+        variants = {
             "miss": partial(ask, partial(single, size, data.nobody)),
             "zipf": partial(ask, partial(single, size, data.zipf)),
             "bulk": partial(ask, partial(questions.bulk, size, BULK), FEW),
             "hit 64": partial(ask, partial(single, size), 64),
         }
-        measured = _interleaved(variants, setting.rounds)
+        measured = _interleaved(sizes, turns * setting.rounds) | _interleaved(variants, setting.rounds)
         yield from _rows(setting, measured)
         yield absolute(f"memory_serving_mib_{label(size)}", [asked.private_mib()], "MiB")
 

@@ -34,7 +34,7 @@ ROUNDS = 3
 #: of the peak, so much is asked. A call costs little more than a refusal, and so much that one client can ask
 TIMES, TIMES_CALLS = 5.0, 3.0
 #: connections that find out the peak of searches: fewer than may be under way for one client
-SEARCHERS = 8
+SEARCHERS = 7
 #: calls per second beside the searches
 CALLS = 50
 LEAST, LIMIT = 0.8, 0.1

@@ -36,10 +36,10 @@ class Limits:
     in_flight: int = 1000
     in_flight_each: int = 750
     #: the same for text searches, which share one thread, and so wait for each other
-    lookups: int = 12
-    lookups_each: int = 9
+    lookups: int = 11
+    lookups_each: int = 8
     #: how long a request may expect to wait for its turn while too many come, and half of it a lookup
-    delay: float = 0.03
+    delay: float = 0.02
     #: the same for a burst, and how long that may last
     burst_delay: float = 0.2
     burst_time: float = 0.1

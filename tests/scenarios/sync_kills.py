@@ -21,7 +21,7 @@ from tests.scenarios import lanes
 from tests.sync.ground import FRANCE, Ground
 
 #: how many contacts each version of the directory has, and how many of these the other one has not
-CONTACTS, OWN = 400, 40
+CONTACTS, OWN = 200, 20
 #: how long the process lives at most once it has begun, in seconds: it is ready in 0.1 s, then syncs on
 LONGEST = 0.5
 #: loops that run side by side, each with files of its own

@@ -123,7 +123,9 @@ async def overload(
     """
     calm: dict[str, Any] = {"connections": peak_connections, "seconds": max(1.5, seconds / 3)}
     before = (await closed_storm(targets, **calm)).rate()
-    storm = await open_storm(targets, rate=factor * before, seconds=seconds, connections=connections, skip=skip)
+    storm = await open_storm(
+        targets, rate=factor * before, seconds=seconds, connections=connections, skip=skip
+    )
     after = (await closed_storm(targets, **calm)).rate()
     return Overload(peak=(before + after) / 2, storm=storm)
 

@@ -204,7 +204,7 @@ def _searched(value: object) -> str:
 
 
 def _json(fields: Mapping[str, object]) -> str:
-    """The same as `json.dumps` says, which takes three times as long for texts."""
+    """The same as `json.dumps` says, which takes twice as long for texts."""
     values = [
         encode_basestring_ascii(value)
         if isinstance(value, str)
@@ -217,7 +217,7 @@ def _json(fields: Mapping[str, object]) -> str:
 
 
 @lru_cache(maxsize=LAYOUTS)
-def _layout(columns: Sequence[str]) -> str:
+def _layout(columns: tuple[str, ...]) -> str:
     """An object with these columns, and a place for the value of each."""
     items = [f"{encode_basestring_ascii(column)}: ".replace("%", "%%") + "%s" for column in columns]
     return f"{{{', '.join(items)}}}"

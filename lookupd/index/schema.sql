@@ -53,7 +53,7 @@ CREATE TABLE caller_file (
 -- the digits of a number in E.164 << 13 | source_id. Numbers without an extension come before others, then those of
 -- earlier columns, then uids. An internal number, a block, or a number that is too long has none: see `span` in
 -- caller.py. The plus keeps SQLite from reading contacts in the order of an index.
--- An item is a text of JSON, `["+33199001234","",0]`, and looked at as one: that takes a third of taking it apart.
+-- An item is a text of JSON, `["+33199001234","",0]`, and looked at as one: taking it apart each time takes longer.
 CREATE VIEW callable AS
 SELECT
     CAST(substr(item.value, 4) AS INTEGER) << 13 | contact.source_id AS id,

@@ -150,9 +150,7 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
     return [
         none(len(unrecovered), f"unrecovered{_first(unrecovered)}"),
         none(len(wrong), f"wrong names{_first(wrong)}"),
-        noted(
-            f"{sum(lane.damages for lane in lanes)} damages, {sum(lane.set_aside for lane in lanes)} times set aside"
-        ),
+        noted(f"{damages} damages, {sum(lane.set_aside for lane in lanes)} times set aside"),
         noted(f"{sum(lane.missing for lane in lanes)} answers of nobody before it was noticed"),
         claim("state.db untouched", holds=all(lane.keeps_state for lane in lanes)),
     ]

@@ -17,7 +17,7 @@ import yaml
 
 from bench import data
 from bench.row import label
-from bench.servers import private_mib
+from bench.servers import family_mib
 from lookupd.config import DEFAULT_TENANT
 from lookupd.index.database import INDEX
 from lookupd.state.tokens import Tokens
@@ -65,7 +65,7 @@ class Synced:
 
     #: from start to end of the process
     seconds: float
-    #: most private memory it had
+    #: most private memory it had, with its own processes
     peak_mib: float
     counts: Mapping[str, object]
 
@@ -146,7 +146,7 @@ class Place:
         command = lookupd(self.config, "sync", source, "--json", *options)
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             while process.poll() is None:
-                peak = max(peak, private_mib(process.pid))
+                peak = max(peak, family_mib(process.pid))
                 time.sleep(SAMPLE)
             seconds = time.perf_counter() - begun
             said = process.stdout.read() if process.stdout else b""

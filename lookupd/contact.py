@@ -6,7 +6,7 @@ import json
 import marshal
 import re
 import struct
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,7 +18,7 @@ from lookupd.row import checked, texts_of
 from lookupd.template import Template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from lookupd.config import SourceSettings
 
@@ -91,6 +91,10 @@ class Shape:
             with_suffix,
         ]
         self._seed = blake2b(json.dumps(settled).encode(), digest_size=8)
+
+    def __reduce__(self) -> tuple[Callable[..., Shape], tuple[object, ...]]:
+        """Made anew in another process."""
+        return partial(Shape, with_suffix=self._with_suffix), (self.source, self.rules)
 
     def is_like(self, other: Shape) -> bool:
         """Whether both stand for the same source under the same settings."""
@@ -191,9 +195,11 @@ def twin_uid(uid: str, fingerprint: int) -> str:
     return f"{uid}{_MADE}{fingerprint & 0xFFFFFFFFFFFFFFFF:016x}"
 
 
-def is_twin(uid: str) -> bool:
-    """Whether an identity is that of a second row with the same unique value."""
-    return uid.find(_MADE) > 0
+def twins_among(uids: Sequence[str]) -> Sequence[int]:
+    """Where those stand that are identities of a second row with the same unique value."""
+    if _MADE not in "".join(uids):
+        return ()
+    return [at for at, uid in enumerate(uids) if uid.find(_MADE) > 0]
 
 
 def _searched(value: object) -> str:

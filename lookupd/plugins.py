@@ -40,6 +40,10 @@ class MultiValue(str):
         self.all = tuple(values)
         return self
 
+    def __getnewargs__(self) -> tuple[Sequence[str]]:  # type: ignore[override] # a str is made of a text
+        """What a copy is made of, also in another process."""
+        return (self.all,)
+
 
 class SourceArgs(TypedDict):
     """What a back-end is loaded with."""

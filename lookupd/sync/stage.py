@@ -11,14 +11,14 @@ import logging
 import sqlite3
 from typing import TYPE_CHECKING, Self
 
-from lookupd.contact import is_twin
+from lookupd.contact import twins_among
 from lookupd.errors import CursorExpired, SyncError
 from lookupd.index import database, writer
-from lookupd.index.checksum import checksum, shown
 from lookupd.index.record import Synced, synced
 from lookupd.secret import masked
 from lookupd.sql import statements
 from lookupd.sync import callers
+from lookupd.sync.maker import Maker
 from lookupd.sync.naming import Naming
 from lookupd.sync.plan import Plan
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from lookupd.contact import Shape
     from lookupd.sync.end import End
+    from lookupd.sync.making import Made
     from lookupd.sync.naming import Named
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,8 @@ class Stage:
         index.execute(_SQL["add_source"], {"uuid": source.uuid, "name": source.name})
         index.execute(_SQL["forget_cursor"], {"uuid": source.uuid, "settings": self._settings})
         self.synced: Synced = synced(index.execute(_SQL["source"], (source.uuid,)).fetchone())
-        self._naming = Naming(index, shape, self.synced.id)
+        self._maker = Maker(shape, self.synced.id)
+        self._naming = Naming(index, shape, self.synced.id, self._settle)
         #: how many fingerprints of the index were looked at; None before that
         self._held: int | None = None
 
@@ -97,11 +99,13 @@ class Stage:
 
     def close(self) -> None:
         """Close and delete the stage."""
+        self._maker.close()
         self._index.close()
         self._file.unlink(missing_ok=True)
 
     def interrupt(self) -> None:
         """End what is being done, or is done next, with an error; from any thread."""
+        self._maker.interrupt()
         self._is_given_up = True  # SQLite forgets an interrupt that comes between two statements
         self._index.interrupt()
 
@@ -109,7 +113,7 @@ class Stage:
         """Take in some checked rows of a pull of everything; only those that differ become contacts."""
         with writer.transaction(self._index):
             named = self._naming.every(rows)
-            self._change(self._unheld(named))
+            self._write_made(self._maker.make(self._unheld(named)))
 
     def update(self, rows: Sequence[dict[str, object]]) -> None:
         """Take in some checked rows of a pull of changes; of several with one id the last is true.
@@ -122,13 +126,16 @@ class Stage:
         if (row := self._index.execute(_SQL["shared"], shared).fetchone()) is not None:
             raise CursorExpired(f"several contacts share the id {row[0]!r}")
         with writer.transaction(self._index):
+            self._settle()
             self._index.executemany(_SQL["take_back"], [(uid,) for uid in named])
             stored = self._stored(named)
-            self._change({uid: one for uid, one in named.items() if stored.get(uid) != one[0]})
+            changed = {uid: one for uid, one in named.items() if stored.get(uid) != one[0]}
+            self._write_made(self._maker.make(changed))
 
     def remove(self, uids: Sequence[str]) -> None:
         """These contacts are gone, the directory says after all its changes."""
         with writer.transaction(self._index):
+            self._settle()
             self._index.executemany(_SQL["take_back"], [(uid,) for uid in uids])
             self._index.executemany(_SQL["go"], [{"source_id": self.synced.id, "uid": uid} for uid in uids])
 
@@ -136,6 +143,7 @@ class Stage:
         """Forget all that was taken in."""
         self._naming.clear()
         with writer.transaction(self._index):
+            self._settle()
             for name in _CLEAR:
                 self._index.execute(_SQL[name])
 
@@ -145,7 +153,9 @@ class Stage:
             self._index.execute(_SQL["find_gone"], {"source_id": self.synced.id})
 
     def plan(self) -> Plan:
-        """What applying will change."""
+        """What applying will change: all is taken in."""
+        with writer.transaction(self._index):
+            self._settle()
         before, written, changed, removed, replaced = self._index.execute(
             _SQL["plan"], {"source_id": self.synced.id}
         ).fetchone()
@@ -222,11 +232,13 @@ class Stage:
         self._index.execute(_SQL["finish_run"], end.note(self.synced.id, plan))
         self._index.execute(_SQL["forget_runs"], {"source_id": self.synced.id})
 
-    def _change(self, named: Named) -> None:
+    def _settle(self) -> None:
+        """Stage what is still being made."""
+        self._write_made(self._maker.rest())
+
+    def _write_made(self, made: Sequence[Made]) -> None:
         """Stage contacts that are new or differ from the index."""
-        self._index.executemany(
-            _SQL["change"], [self._staged(uid, fingerprint, row) for uid, (fingerprint, row) in named.items()]
-        )
+        self._index.executemany(_SQL["change"], made)
 
     def _unheld(self, named: Named) -> Named:
         """Those that the index does not hold as they are.
@@ -237,9 +249,10 @@ class Stage:
             self._held = self._hold()
         if not self._held:
             return named
-        fingerprints = json.dumps([fingerprint for fingerprint, _ in named.values()])
-        held = dict(self._index.execute(_SQL["held"], (fingerprints,)).fetchall())
-        return {uid: one for uid, one in named.items() if held.get(one[0]) != is_twin(uid)}
+        rows = [*named.items()]
+        fingerprints = [fingerprint for _, (fingerprint, _) in rows]
+        asked = {"fingerprints": json.dumps(fingerprints), "twins": json.dumps(twins_among([*named]))}
+        return dict([rows[at] for (at,) in self._index.execute(_SQL["unheld"], asked)])
 
     def _hold(self) -> int:
         """Stage the fingerprints that the index holds, and say how many."""
@@ -255,11 +268,3 @@ class Stage:
     def _stored(self, uids: Iterable[str]) -> dict[str, int]:
         rows = self._index.execute(_SQL["fingerprints"], (self.synced.id, json.dumps(list(uids))))
         return dict(rows.fetchall())
-
-    def _staged(self, uid: str, fingerprint: int, row: dict[str, object]) -> tuple[object, ...]:
-        contact = self._shape.contact(row, uid)
-        display, body, terms = contact.display, contact.body, contact.terms
-        numbers = self._shape.index_numbers(contact)
-        shown_sum = shown(self.synced.id, display, body)
-        checked = checksum(shown_sum, uid, numbers, terms)
-        return uid, fingerprint, display, body, numbers, terms, shown_sum, checked

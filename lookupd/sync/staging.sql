@@ -58,9 +58,13 @@ FROM contact
 WHERE id IN (SELECT id FROM contact WHERE source_id = :source_id)
 ORDER BY fingerprint;
 
--- name: held
--- Which of some fingerprints (JSON) the index holds.
-SELECT fingerprint, is_twin FROM staging.held WHERE fingerprint IN (SELECT value FROM json_each(?));
+-- name: unheld
+-- Where in a list of fingerprints (JSON) those stand that the index does not hold as they are; of some places (JSON)
+-- twins are meant.
+SELECT item.key
+FROM json_each(:fingerprints) AS item
+LEFT JOIN staging.held ON held.fingerprint = item.value
+WHERE held.is_twin IS NOT (item.key IN (SELECT value FROM json_each(:twins)));
 
 -- name: change
 INSERT OR REPLACE INTO staging.changed (uid, fingerprint, display, body, numbers, terms, shown, checksum)

@@ -20,8 +20,9 @@ SCALE, AT_ONCE = 0.02, 3
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
-    """The figures of every scenario, or why there are none."""
-    with ThreadPoolExecutor(AT_ONCE) as threads:
+    """The figures of every scenario, or why there are none; coverage would make its daemons slower."""
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as threads:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         yield {
             scenario.key: threads.submit(scenario.run, SCALE, tmp_path_factory.mktemp("chaos"))
             for scenario in SCENARIOS

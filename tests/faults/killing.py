@@ -24,6 +24,11 @@ SHOWN = 5  # lost writes that a message names
 TAIL = 2000  # bytes of its standard error that a message shows
 
 
+def _untraced(env: Mapping[str, str]) -> Mapping[str, str]:
+    """An environment without coverage: a killed program cannot tell it, and would start slower."""
+    return {key: value for key, value in env.items() if not key.startswith("COVERAGE_PROCESS_")}
+
+
 class Running:
     """The program, while it runs: what a moment may look at, and wait for."""
 
@@ -35,7 +40,7 @@ class Running:
             self._process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env=env,
+                env=_untraced(os.environ if env is None else env),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -45,7 +45,7 @@ NOBODY = Principal(tenant=DEFAULT_TENANT)
 #: how long a copy may take until all is right, in seconds
 PATIENCE = 20.0
 #: every so manieth number is asked for again and again, all of them in the end
-SAMPLE = 40
+SAMPLE = 12
 #: what every run of a source meets
 MET_AT_ONCE = (truncate, empty, replace_by_text, wrong_application_id, wrong_user_version)
 
@@ -69,7 +69,7 @@ class Report:
         return max(self.seconds, default=0.0)
 
 
-async def damage_round(folder: Path, copies: int, seed: int, *, count: int = 2000) -> Report:
+async def damage_round(folder: Path, copies: int, seed: int, *, count: int = 600) -> Report:
     """What becomes of so many damaged copies of an index of `count` contacts, in an empty folder."""
     rows = people(count)
     write_csv(folder / "staff.csv", rows)

@@ -169,7 +169,7 @@ async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[so
 def _process(name: str, module: str, file: Path, sockets: Sequence[socket.socket] = ()) -> Kept:
     """One of our processes; with sockets it is one that serves."""
     files = tuple(sock.fileno() for sock in sockets)
-    command = (sys.executable, "-m", module, str(file), *map(str, files))
+    command = (sys.executable, "-P", "-m", module, str(file), *map(str, files))
     return Kept(name=name, command=command, files=files, is_telling=bool(files))
 
 

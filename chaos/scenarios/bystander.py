@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.faults.load import LoadReport
 
 RATE, PRESSED_RATE = 300, 30
-ROUNDS, EACH = 9, 2.0
+ROUNDS, EACH = 7, 2.0
 LIMIT = 1.2
 
 

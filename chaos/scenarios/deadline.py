@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RATE = 50
 #: seconds under load for each fault, and how long the fault lasts before the source is well for as long:
 #: so its breaker closes again and again, and every fault meets a source that is asked
-EACH, SPELL = 8.0, 1.5
+EACH, SPELL = 6.0, 1.5
 NEARLY_ALL, ALL = 0.5, 0.6
 #: an answer that took longer has waited for a source in trouble; a healthy one takes a few milliseconds
 WAITED = 0.05

@@ -39,8 +39,10 @@ def _made(shape: Shape, source_id: int, uid: str, fingerprint: int, row: dict[st
 
 def main() -> None:
     """Run as a process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it comes to all of us: the run decides
-    with Connection(int(sys.argv[1])) as run, suppress(EOFError, OSError):  # closed, at whatever moment
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # may come to all of us: the run decides
+        signal.signal(number, signal.SIG_IGN)
+    # It ends when the other end is closed, or with a row that it cannot make: the run will tell why.
+    with Connection(int(sys.argv[1])) as run, suppress(Exception):
         shape, source_id = run.recv()
         while True:
             run.send(made(shape, source_id, run.recv()))

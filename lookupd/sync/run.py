@@ -152,6 +152,7 @@ class Run:
             end = self._end(Outcome.SUCCEEDED, stage)
             await self._thread.run(partial(stage.apply, plan, end))
         except Exception as error:
+            stage.stop_making()  # a note of the run waits for what its thread has in hand
             told = self._told(error, is_late=deadline.expired())
             outcome = Outcome.HELD if isinstance(told, SourceShrank) else Outcome.FAILED
             await self._note(stage, self._end(outcome, stage, str(told)), plan)

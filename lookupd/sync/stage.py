@@ -109,6 +109,10 @@ class Stage:
         self._is_given_up = True  # SQLite forgets an interrupt that comes between two statements
         self._index.interrupt()
 
+    def stop_making(self) -> None:
+        """End making contacts, if somebody waits for that, with an error; from any thread."""
+        self._maker.interrupt()
+
     def add(self, rows: Sequence[dict[str, object]]) -> None:
         """Take in some checked rows of a pull of everything; only those that differ become contacts."""
         with writer.transaction(self._index):

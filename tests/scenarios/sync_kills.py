@@ -23,7 +23,7 @@ from tests.sync.ground import FRANCE, Ground
 #: how many contacts each version of the directory has, and how many of these the other one has not
 CONTACTS, OWN = 200, 20
 #: how long the process lives at most once it has begun, in seconds: it is ready in 0.1 s, then syncs on
-LONGEST = 0.5
+LONGEST = 0.3
 #: loops that run side by side, each with files of its own
 LANES = 2
 #: the sync process itself, and beside it somebody who changes the directory all the time

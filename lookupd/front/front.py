@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: for requests that were given up to end, in seconds
 _LAST_WAIT = 0.1
+#: turns of the loop, of uvloop or asyncio, after which a connection that was accepted is known to be there
+_ACCEPTING = 4
 
 
 class Front:
@@ -100,6 +102,8 @@ class Front:
         loop = asyncio.get_running_loop()
         end = loop.time() + patience
         self.stop()
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
         await self._empty(min(self._limits.grace, patience))
         self._watch.close_idle()
         await self._empty(end - loop.time())

@@ -4,10 +4,11 @@ import asyncio
 import socket
 
 import pytest
+import uvloop
 
 from lookupd.front import Front, Limits
 from lookupd.front.connection import Connection
-from tests.front.site import DEADLINE, Site, Wire, request, site, wire
+from tests.front.site import DEADLINE, REVERSE, Site, Wire, request, site, wire
 
 
 async def test_answers_while_draining_say_that_they_are_the_last():
@@ -41,6 +42,26 @@ async def test_a_connection_that_was_accepted_just_before_has_one_answer():
         assert (reply.status, reply.header("Connection")) == (200, "close")
         assert await client.is_closed()
         client.close()
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_connection_that_is_accepted_as_the_end_begins_is_not_closed_before_its_request(turns):
+    """On the loop of production: asyncio's own gives up what it accepts for a server that is closed then."""
+
+    async def answer():
+        async with site(grace=5.0) as here:
+            with socket.create_connection(("127.0.0.1", here.port)) as client:
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                draining = asyncio.create_task(here.front.drain())
+                for _ in range(20):  # while its client does something else
+                    await asyncio.sleep(0)
+                client.send(request(REVERSE))
+                await draining
+                client.settimeout(DEADLINE)
+                return client.recv(100)
+
+    assert uvloop.run(answer()).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_idle_and_slow_connections_are_closed_after_the_grace():

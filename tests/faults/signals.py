@@ -72,8 +72,10 @@ def state_of(pid: int) -> str:
     return stat.rpartition(")")[2].split()[0]  # the name before it, in parentheses, may hold anything
 
 
-def eventually(condition: Callable[[], T], *, within: float = 5.0) -> T:
+def eventually(condition: Callable[[], T], *, within: float = 5.0, pause: float = PAUSE) -> T:
     """What the condition gives, once that is true. While it raises AssertionError, it does not hold yet.
+
+    `pause` lies between two looks, in seconds: a look takes the processor from what is waited for.
 
     Raises AssertionError with the last value when `within` seconds are over.
     """
@@ -89,7 +91,7 @@ def eventually(condition: Callable[[], T], *, within: float = 5.0) -> T:
             if value:
                 return value
             _check_time(value, within, is_late=is_late)
-        time.sleep(PAUSE)
+        time.sleep(pause)
 
 
 async def eventually_async(condition: Callable[[], T | Awaitable[T]], *, within: float = 5.0) -> T:

@@ -207,6 +207,16 @@ def test_signals_to_all_of_us_do_not_end_it(ground, stage, caplog, number):
     assert caplog.text == ""
 
 
+@pytest.mark.usefixtures("beside")
+def test_no_module_comes_from_the_folder_that_a_command_is_given_in(ground, caplog, tmp_path, monkeypatch):
+    (tmp_path / "pickle.py").write_text("raise SystemExit(3)")
+    monkeypatch.chdir(tmp_path)
+    shape = source_of(Directory()).shape
+    with closing(Stage.open(ground.paths.index, ground.paths.staging, shape)) as stage:
+        fill(ground, stage)
+    assert caplog.text == ""
+
+
 def test_a_process_that_does_not_end_is_killed(stage, monkeypatch):
     monkeypatch.setattr(maker, "GRACE", 0.01)
     stage.add(people(100))

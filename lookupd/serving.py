@@ -74,7 +74,12 @@ class Serving:
         cls, config: Config, desk: Desk, stack: AsyncExitStack, sockets: Sequence[socket.socket]
     ) -> Self:
         serving = cls(config, desk, stack)
-        front = Front(serving.app, at_once=await serving._add_views(), load=desk.load_now)
+        front = Front(
+            serving.app,
+            at_once=await serving._add_views(),
+            load=desk.load_now,
+            search_cost=desk.records.index.search_cost,
+        )
         await front.open(sockets)
         stack.push_async_callback(front.drain, DRAIN)
         serving._front = front

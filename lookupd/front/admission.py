@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from lookupd.front.connection import Connection
-    from lookupd.front.limits import Limits
-    from lookupd.front.load import Load
     from lookupd.front.queue import Queue
+    from lookupd.front.watch import Watch
 
     Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -27,13 +26,14 @@ if TYPE_CHECKING:
 class Admission:
     """Stands before the handler of an application."""
 
-    def __init__(self, handler: Handler, limits: Limits, load: Load, queue: Queue) -> None:
+    def __init__(self, handler: Handler, watch: Watch, queue: Queue) -> None:
         self._handler = handler
-        self._limits = limits
-        self._load = load
+        self._limits = watch.limits
+        self._load = watch.load
+        self._room = watch.room
         self._queue = queue
-        self._most = limits.in_flight
-        self._most_each = limits.in_flight_each
+        self._most = watch.limits.in_flight
+        self._most_each = watch.limits.in_flight_each
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """The answer of the application, or a refusal. Either is counted until the connection finishes it."""
@@ -77,9 +77,9 @@ class Admission:
             return "client"
         if kind is not Kind.LOOKUP:
             return None
-        if load.lookups >= limits.lookups:
+        if load.lookups >= self._room.most:
             return "lookups"
-        return "client" if client.lookups >= limits.lookups_each else None
+        return "client" if client.lookups >= self._room.each else None
 
 
 async def _answer(refused: web.StreamResponse) -> web.StreamResponse:

@@ -198,10 +198,10 @@ class Connection(Bounded):
     @property
     def _is_full(self) -> bool:
         """Whether no more text searches can begin, if those that wait are some; then none need be parsed."""
-        limits, client = self._watch.limits, self.client
+        room, client = self._watch.room, self.client
         return (
-            self._load.lookups + self._queue.waiting >= limits.lookups
-            or client.lookups + client.waiting >= limits.lookups_each
+            self._load.lookups + self._queue.waiting >= room.most
+            or client.lookups + client.waiting >= room.each
         )
 
     def _is_turned_away(self, data: bytes, now: float) -> bool:
@@ -233,6 +233,7 @@ class Connection(Bounded):
             self._is_lookup = False
             self._load.lookups -= 1
             self.client.lookups -= 1
+            self._watch.room.measure()
         if self._is_last:
             answer.force_close()
         self._has_end = self._is_last

@@ -33,17 +33,20 @@ class Front:
         self,
         app: web.Application,
         limits: Limits = Limits(),  # noqa: B008 - frozen
-        clock: Callable[[], float] = time.monotonic,
         at_once: Callable[[bytes], bytes | None] | None = None,
         load: Load | None = None,
+        search_cost: Callable[[], float] | None = None,
     ) -> None:
-        """`at_once` is given each request that stands alone, and may have the whole reply ready."""
+        """`at_once` is given each request that stands alone, and may have the whole reply ready.
+
+        `search_cost` says how many seconds a text search takes at the moment, and so how many may wait.
+        """
         #: what there is to do, and what was refused
         self.load = Load() if load is None else load
         self._limits = limits
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=_LAST_WAIT)
-        self._queue = Queue(limits, clock)
-        self._watch = Watch(limits, self.load, clock, at_once)
+        self._queue = Queue(limits, time.monotonic)
+        self._watch = Watch(limits, self.load, time.monotonic, at_once, search_cost)
         self._server: web.Server | None = None
         self._servers: dict[socket.socket, asyncio.Server] = {}
         self._next_sweep: asyncio.TimerHandle | None = None
@@ -52,9 +55,7 @@ class Front:
         """Start the application, and serve on these listening sockets, which stay those of the caller."""
         await self._runner.setup()
         self._server = cast("web.Server", self._runner.server)  # setup has made it
-        self._server.request_handler = Admission(
-            self._server.request_handler, self._limits, self.load, self._queue
-        )
+        self._server.request_handler = Admission(self._server.request_handler, self._watch, self._queue)
         self._sweep()
         try:
             await self.take(sockets)

@@ -35,9 +35,12 @@ class Limits:
     #: requests begun and not answered, of all clients and of one
     in_flight: int = 1000
     in_flight_each: int = 750
-    #: the same for text searches, which share one thread, and so wait for each other
+    #: the same for text searches, at most
     lookups: int = 11
     lookups_each: int = 8
+    #: they wait for each other, so there are only as many as are over in this time, together; but some always
+    lookups_time: float = 0.03
+    lookups_least: int = 4
     #: how long a request may expect to wait for its turn while too many come, and half of it a lookup
     delay: float = 0.02
     #: the same for a burst, and how long that may last

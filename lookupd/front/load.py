@@ -27,6 +27,8 @@ class Load:
     #: requests begun and not answered, and the text searches among them
     in_flight: int = 0
     lookups: int = 0
+    #: how many of these there may be, as long as they take what they take now
+    most_lookups: int = 0
     #: requests answered without being parsed
     answered_at_once: int = 0
     #: requests answered with 503, by why: queue (a reverse question or another), queue_lookup, in_flight,
@@ -46,6 +48,7 @@ class Load:
             "slow": self.slow,
             "in_flight": self.in_flight,
             "lookups": self.lookups,
+            "most_lookups": self.most_lookups,
             "answered_at_once": self.answered_at_once,
             "shed": dict(self.shed),
             "closed": dict(self.closed),

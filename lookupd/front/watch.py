@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from lookupd.front.form import Forms
 from lookupd.front.limits import most_connections
 from lookupd.front.load import Client
+from lookupd.front.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,12 +41,15 @@ class Watch:
         load: Load,
         clock: Callable[[], float],
         at_once: Callable[[bytes], bytes | None] | None = None,
+        search_cost: Callable[[], float] | None = None,
     ) -> None:
         self.limits = limits
         self.load = load
         self.clock = clock
         #: gives the whole reply to a request it can answer without waiting
         self.at_once = at_once
+        #: how many text searches may be under way
+        self.room = Room(limits, load, search_cost)
         self.forms = Forms()
         #: connections that owe a head, since when, the oldest first
         self.heads: dict[Bounded, float] = {}

@@ -16,6 +16,7 @@ from lookupd.index.brief import BRIEF, Briefly, TakesLong
 from lookupd.index.caller import SOURCE, Caller, span
 from lookupd.index.candidates import CANDIDATES
 from lookupd.index.checksum import Damaged
+from lookupd.index.cost import Cost
 from lookupd.index.readycallers import ReadyCallers
 from lookupd.index.record import Candidate, Found, Run, Synced
 from lookupd.index.repair import Repair
@@ -60,6 +61,7 @@ class Reader:
         self._points_open = self._which()
         self._points = database.connect_reader(path)
         self._loop = asyncio.get_running_loop()
+        self._cost = Cost()
         #: whether a transaction is open, and until when it is not too old
         self._is_looking = False
         self._looks_until = 0.0
@@ -150,15 +152,22 @@ class Reader:
         is not found within `patience` seconds is left out, and that is said. Raises IndexUnusable.
         """
         page = Page(term, sources=sources, limit=limit, offset=offset)
-        began = self._loop.time()
+        came = time.monotonic()
         await asyncio.sleep(0)  # all that have come in this turn are counted before one is worked on
+        began = time.monotonic()
         try:
             if patience > 0:
                 with suppress(TakesLong):
                     return self._briefly.done(term, page.read)
-            return await self._texts.within(patience - (self._loop.time() - began), page.read, LATE)
+            return await self._texts.within(patience - (time.monotonic() - came), page.read, LATE)
         except (*SQLITE, Damaged) as error:
             raise self._unusable(error) from error
+        finally:
+            self._cost.learn(began, time.monotonic())
+
+    def search_cost(self) -> float:
+        """What a search takes at the moment, in seconds."""
+        return self._cost.seconds
 
     async def runs(self, uuid: str, limit: int = 20) -> list[Run]:
         """The last runs of a source, newest first. Raises IndexUnusable."""

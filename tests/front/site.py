@@ -89,11 +89,11 @@ class Site:
 
 
 @contextlib.asynccontextmanager
-async def site(at_once=None, gate=None, **limits: Any) -> AsyncIterator[Site]:
+async def site(at_once=None, gate=None, search_cost=None, **limits: Any) -> AsyncIterator[Site]:
     """A site with some limits of its own; the sweep is quick."""
     chosen = Limits(**{"sweep": 0.01, "grace": 0.0, **limits})
     made = Site(limits=chosen, gate=gate)
-    made.front = Front(made.app(), chosen, at_once=at_once)
+    made.front = Front(made.app(), chosen, at_once=at_once, search_cost=search_cost)
     with socket.create_server(("127.0.0.1", 0), backlog=1024) as made.sock:
         await made.front.open([made.sock])
         try:

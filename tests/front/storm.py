@@ -42,6 +42,8 @@ class Storm:
     unanswered: int = 0
     #: seconds the client was late itself, at the 99th percentile
     lag: float = 0.0
+    #: the part of a CPU that the server had meanwhile, if that was to be looked at
+    server_share: float = math.nan
 
     @property
     def kept_pace(self) -> bool:
@@ -62,8 +64,14 @@ class Storm:
 class Overload:
     """What a server does at its best, and when it is asked for a multiple of that."""
 
-    peak: float
+    #: of answers per second, before and after
+    peaks: tuple[float, float]
     storm: Storm
+
+    @property
+    def peak(self) -> float:
+        """The mean: some machines are half as fast from one moment to the next."""
+        return sum(self.peaks) / len(self.peaks)
 
     @property
     def share(self) -> float:
@@ -92,20 +100,28 @@ class _Order:
     seconds: float
     skip: float
     connections: int
+    server: int = 0
 
 
 async def closed_storm(
     targets: Sequence[Target], *, connections: int, seconds: float, skip: float = 0.5
 ) -> Storm:
     """Each connection asks again when it is answered; the targets are of one server, and take turns."""
-    return await _storm(targets, 0.0, connections, seconds, skip)
+    return await _storm(targets, rate=0.0, connections=connections, seconds=seconds, skip=skip)
 
 
 async def open_storm(
-    targets: Sequence[Target], *, rate: float, seconds: float, connections: int = 1000, skip: float = 0.5
+    targets: Sequence[Target],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int = 1000,
+    skip: float = 0.5,
+    server: int = 0,
 ) -> Storm:
     """So many requests per second, whatever comes of them."""
-    return await _storm(targets, rate, connections, seconds, skip)
+    how = {"rate": rate, "connections": connections, "seconds": seconds, "skip": skip, "server": server}
+    return await _storm(targets, **how)
 
 
 async def overload(
@@ -116,32 +132,27 @@ async def overload(
     peak_connections: int = 64,
     connections: int = 1000,
     skip: float = 1.0,
+    server: int = 0,
 ) -> Overload:
     """What is left of a server's peak when `factor` times as much is asked of it.
 
-    The peak is looked for before and after, as some machines are half as fast from one moment to the next.
+    `server` is its process, if it is to be known how much of its CPU it had.
     """
     calm: dict[str, Any] = {"connections": peak_connections, "seconds": max(1.5, seconds / 3)}
     before = (await closed_storm(targets, **calm)).rate()
-    storm = await open_storm(
-        targets, rate=factor * before, seconds=seconds, connections=connections, skip=skip
-    )
+    flood: dict[str, Any] = {"connections": connections, "seconds": seconds, "skip": skip, "server": server}
+    storm = await open_storm(targets, rate=factor * before, **flood)
     after = (await closed_storm(targets, **calm)).rate()
-    return Overload(peak=(before + after) / 2, storm=storm)
+    return Overload(peaks=(before, after), storm=storm)
 
 
-async def _storm(
-    targets: Sequence[Target], rate: float, connections: int, seconds: float, skip: float
-) -> Storm:
+async def _storm(targets: Sequence[Target], **how: Any) -> Storm:
     host, port = targets[0].address
     order = _Order(
         host=host,
         port=port,
         requests=[target.request(0).decode("latin-1") for target in targets],
-        rate=rate,
-        seconds=seconds,
-        skip=skip,
-        connections=connections,
+        **how,
     )
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.front.storm", cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -209,10 +220,12 @@ class _Running:
             _, client = await loop.create_connection(lambda: _Client(self), order.host, order.port)
             self.clients.append(client)
         self.free = list(self.clients)
+        computed = _computed(order.server)
         self.began = time.perf_counter()
         while (now := time.perf_counter()) < self.began + order.seconds:
             self._ask(now)
             await asyncio.sleep(TICK)
+        server_share = (_computed(order.server) - computed) / (time.perf_counter() - self.began)
         end = time.perf_counter() + MISSING
         self.order.rate = math.inf  # nothing more is asked
         while any(client.is_busy for client in self.clients) and time.perf_counter() < end:  # noqa: ASYNC110
@@ -229,6 +242,7 @@ class _Running:
             ],
             "unanswered": sum(client.is_busy for client in self.clients),
             "lag": _quantile(self.lags, 0.99) if self.lags else 0.0,
+            "server_share": server_share,
         }
 
     def _ask(self, now: float) -> None:
@@ -259,6 +273,11 @@ class _Running:
     def lost(self, client: _Client) -> None:
         if client.is_busy:
             self.latencies[0].setdefault(b"lost", []).append(0.0)
+
+
+def _computed(pid: int) -> float:
+    """The seconds a process has computed so far, by its own clock (clock_getcpuclockid(3))."""
+    return time.clock_gettime((~pid << 3) | 2) if pid else math.nan
 
 
 def _quantile(values: Sequence[float], share: float) -> float:

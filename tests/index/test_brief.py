@@ -12,10 +12,13 @@ from lookupd.index.brief import CAPACITY, Briefly, TakesLong
 from tests.index.test_search import is_read, read_slowly
 from tests.sync.ground import people, until
 
+#: seconds of a short turn: more than a busy machine keeps anybody waiting for
+SPAN = 0.25
+
 
 @pytest.fixture
 def briefly(ground):
-    made = Briefly(ground.paths.index, lambda: 1, 0.01)
+    made = Briefly(ground.paths.index, lambda: 1, SPAN)
     yield made
     made.close()
 
@@ -89,7 +92,7 @@ async def test_what_finds_many_is_ended_early_and_not_tried_again(patient):
 
 async def test_what_is_late_between_two_statements_is_ended_and_tried_again(briefly):
     def read(turn):
-        time.sleep(0.02)
+        time.sleep(1.2 * SPAN)
         return turn.collect("SELECT 1", ())
 
     for _ in range(2):

@@ -161,12 +161,6 @@ def query_words(term: str) -> list[tuple[str, ...]]:
     return list(dict.fromkeys(cut))[:TERM_WORDS]
 
 
-def match_expression(term: str) -> str | None:
-    """What follows MATCH for a typed term, as '("muller"* OR "mueller"*) AND "a"*'; None if no word."""
-    alternatives = [" OR ".join(f'"{spelling}"*' for spelling in word) for word in query_words(term)]
-    return " AND ".join(f"({either})" if " OR " in either else either for either in alternatives) or None
-
-
 def _decomposed(text: str) -> str:
     """Lower case and NFKD, with accents, without apostrophes (of which NFKD would make blanks)."""
     compatible = unicodedata.normalize("NFKD", text.translate(_JOINED))

@@ -16,10 +16,10 @@ from lookupd.fold import (
     TERM_WORDS,
     WORD_LENGTH,
     index_terms,
-    match_expression,
     query_words,
     words,
 )
+from lookupd.index import ranking
 
 TABLE = """
 CREATE VIRTUAL TABLE name USING fts5(
@@ -191,6 +191,10 @@ NAMES = st.one_of(
     st.text("山田太郎ガカ\u3099ｶﾞー々김철수각ㄱ\u1100\u1161\u11a8ไทยีก้ 1a", max_size=60),
     st.text("हिन्दीक़زכָّأابּ\u0654٣Ⅷ½㎏ﷺ", max_size=60),
 )
+
+
+def match_expression(term):
+    return ranking.expression(query_words(term), "*")
 
 
 def missed(queries, name):

@@ -9,7 +9,8 @@ import sqlite3
 import unicodedata
 
 from fuzz import given
-from lookupd.fold import index_terms, match_expression, query_words, words
+from lookupd.fold import index_terms, query_words, words
+from lookupd.index import ranking
 
 #: as lookupd/index/schema.sql has it
 _SCHEMA = (
@@ -54,8 +55,8 @@ class Fold:
 
     def _check(self, term: str, terms: list[str]) -> bool:
         """Whether a term finds the table's row, as it must where each of its words begins a stored one."""
-        expression = match_expression(term)
         typed = query_words(term)
+        expression = ranking.expression(typed, "*")
         assert (expression is None) == (not typed)
         if expression is None:
             return False

@@ -30,23 +30,35 @@ def query_words(term: str) -> Words:
     return [(digits,)] if digits else fold.query_words(term)
 
 
+def expression(words: Words, star: str = "", longest: int | None = None) -> str | None:
+    """What follows MATCH for terms that are each of these words, or begin with it where there is a star.
+
+    As '("muller"* OR "mueller"*) AND "a"*'; None where there is no word.
+    """
+    each = [
+        " OR ".join(f'"{word}"{star}' for word in dict.fromkeys(spelling[:longest] for spelling in spellings))
+        for spellings in words
+    ]
+    return " AND ".join(f"({one})" if " OR " in one else one for one in each) or None
+
+
 def match_expression(term: str, longest: int | None = None) -> str | None:
-    """The same for FTS5, the words cut to `longest` characters; None when there is nothing to find.
+    """The same for what somebody typed, the words cut to `longest` characters.
 
     What looks like a number may be none, as "24/7" or the "00184" of Rome: it is also found by whole words.
     """
-    begun = _all_of(query_words(term), "*", longest)
+    begun = expression(query_words(term), "*", longest)
     groups = whole_groups(term)
     if begun is None or not groups:
         return begun
-    return f"{begun} OR ({_all_of(groups)})"
+    return f"{begun} OR ({expression(groups)})"
 
 
 def whole_expression(term: str) -> str | None:
     """The same for whole words only."""
-    whole = _all_of(query_words(term))
+    whole = expression(query_words(term))
     groups = whole_groups(term)
-    return f"{whole} OR ({_all_of(groups)})" if whole and groups else whole
+    return f"{whole} OR ({expression(groups)})" if whole and groups else whole
 
 
 def whole_groups(term: str) -> Words:
@@ -105,15 +117,6 @@ def _digits(term: str) -> str | None:
         return None
     digits = re.sub(r"[^0-9]", "", _OPTIONAL_ZERO.sub("", term, count=1)).removeprefix("00")
     return digits[: fold.WORD_LENGTH] if len(digits) > 1 else None
-
-
-def _all_of(words: Words, star: str = "", longest: int | None = None) -> str | None:
-    """An expression for terms that are each of these words, or begin with it."""
-    each = [
-        " OR ".join(f'"{word}"{star}' for word in dict.fromkeys(spelling[:longest] for spelling in spellings))
-        for spellings in words
-    ]
-    return " AND ".join(f"({one})" if " OR " in one else one for one in each) or None
 
 
 def _apart(terms: str) -> str:

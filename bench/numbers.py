@@ -1,4 +1,4 @@
-"""What reading a number costs, and where ways of reading differ: python bench/numbers.py [numbers per row].
+"""What reading a number costs, and where ways of reading differ: python -m bench.numbers [n].
 
 Prints Markdown for docs/numbers.md. Without rphonenumbers its columns are left out.
 """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from lookupd.cli import output
-from lookupd.cli.main import FAILED, NOT_FOUND, main, read, run
+from lookupd.cli.main import FAILED, NOT_FOUND, enter, main, run
 from lookupd.config import DEFAULT_TENANT
 from lookupd.desk import Desk
 from lookupd.index import database
@@ -40,7 +40,7 @@ tenant_option = click.option("--tenant", type=click.UUID, default=DEFAULT_TENANT
 @click.pass_context
 def reverse(ctx: click.Context, number: str, profile: str, tenant: object, *, is_json: bool) -> None:
     """Tell who has this NUMBER."""
-    answer = _reverse(read(ctx), str(tenant), profile, number)
+    answer = _reverse(enter(ctx), str(tenant), profile, number)
     if answer.known is None:
         _nobody(ctx, answer)
     known = answer.known
@@ -60,7 +60,7 @@ def reverse(ctx: click.Context, number: str, profile: str, tenant: object, *, is
 @click.pass_context
 def explain(ctx: click.Context, number: str, profile: str, tenant: object) -> None:
     """Tell how the answer for NUMBER is found, step by step."""
-    answer = _reverse(read(ctx), str(tenant), profile, number)
+    answer = _reverse(enter(ctx), str(tenant), profile, number)
     for line in answer.story.lines():
         output.say(line)
     if answer.known is None:
@@ -92,7 +92,7 @@ def lookup(  # noqa: PLR0913 - options of a command
         ]
         return page, lines
 
-    page, lines = run(_asked(read(ctx), find))
+    page, lines = run(_asked(enter(ctx), find))
     if lines or is_json:
         output.table(lines, is_json=is_json)
     for failure in page.failed:

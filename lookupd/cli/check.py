@@ -9,7 +9,7 @@ import click
 
 from lookupd import checkup
 from lookupd.cli import output
-from lookupd.cli.main import FAILED, main, read, run
+from lookupd.cli.main import FAILED, enter, main, run
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 
@@ -22,7 +22,7 @@ from lookupd.sources import Sources
 @click.pass_context
 def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
     """Say what is wrong with the configuration; without --online no network is touched."""
-    config = read(ctx)
+    config = enter(ctx)
     loader = Loader()
     problems = checkup.unusable(config, loader)
     for line in problems:

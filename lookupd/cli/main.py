@@ -11,7 +11,7 @@ import uvloop
 from typing_extensions import override
 
 from lookupd import checkup, configfile, log
-from lookupd.cli import output
+from lookupd.cli import output, owner
 from lookupd.errors import (
     ConfigError,
     DataError,
@@ -85,6 +85,13 @@ def read(ctx: click.Context) -> Config:
     """The configuration, its sources' settings included. Raises ConfigError."""
     file: Path = ctx.obj
     return checkup.read(file)
+
+
+def enter(ctx: click.Context) -> Config:
+    """The same, to work on its data: as whoever they belong to, where root runs the command."""
+    config = read(ctx)
+    owner.become(config.data)
+    return config
 
 
 def run(coroutine: Coroutine[object, object, T]) -> T:

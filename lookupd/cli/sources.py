@@ -10,7 +10,7 @@ import click
 
 from lookupd import control
 from lookupd.cli import output
-from lookupd.cli.main import main, read, run
+from lookupd.cli.main import enter, main, run
 from lookupd.desk import Desk
 from lookupd.index import database
 from lookupd.sync.process import paths
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def sources(ctx: click.Context, source: str | None, *, is_json: bool) -> None:
     """List the sources: contacts, age, and what is wrong with them."""
-    output.table(run(_lines(read(ctx), source)), is_json=is_json)
+    output.table(run(_lines(enter(ctx), source)), is_json=is_json)
 
 
 async def _lines(config: Config, source: str | None) -> list[dict[str, object]]:

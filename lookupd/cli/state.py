@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lookupd.cli import output
+from lookupd.cli import output, owner
 from lookupd.cli.main import main, read
 from lookupd.state import backup as backups
 
@@ -34,8 +34,11 @@ def backup(ctx: click.Context, file: Path, *, force: bool) -> None:
 @click.pass_context
 def restore(ctx: click.Context, file: Path) -> None:
     """Put a backup back; a running daemon goes on with it within 5 seconds. The state before is kept."""
-    path = read(ctx).data / "state.db"
+    data = read(ctx).data
+    path = data / "state.db"
+    whose = owner.of(data)
     kept = backups.restore(path, file)
+    owner.give(whose, path, *([] if kept is None else [kept]))
     output.say(f"restored {path} from {file}")
     if kept is not None:
         output.say(f"the state before is kept in {kept}")

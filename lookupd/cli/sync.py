@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lookupd.cli import output
-from lookupd.cli.main import FAILED, main, read, run
+from lookupd.cli.main import FAILED, enter, main, run
 from lookupd.errors import LookupdError, UnknownSource
 from lookupd.index import database
 from lookupd.loader import Loader
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.pass_context
 def sync(ctx: click.Context, names: tuple[str, ...], *, accept_loss: bool, full: bool, is_json: bool) -> None:
     """Pull sources into the index now; all of them if none is named."""
-    config = read(ctx)
+    config = enter(ctx)
     lines = run(_sync(config, names, accept_loss=accept_loss, full=full))
     output.table(lines, is_json=is_json)
     if any(line["error"] for line in lines):

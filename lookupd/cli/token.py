@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from lookupd.cli import output
-from lookupd.cli.main import NOT_FOUND, main, read
+from lookupd.cli.main import NOT_FOUND, enter, main
 from lookupd.config import DEFAULT_TENANT
 from lookupd.state.tokens import DEVICE, Tokens, device_scope
 
@@ -57,7 +57,7 @@ def add(  # noqa: PLR0913 - options of a command
 ) -> None:
     """Make a token. It is shown once and cannot be shown again."""
     scopes = _scopes(ctx, scopes, profile, is_device=is_device)
-    config = read(ctx)
+    config = enter(ctx)
     there = {one.name or key for key, one in config.profiles.items() if one.tenant_uuid == str(tenant)}
     if profile and profile not in there:
         known = ", ".join(sorted(there)) or "none"
@@ -91,7 +91,7 @@ def _scopes(
 @click.pass_context
 def list_(ctx: click.Context, *, is_json: bool) -> None:
     """List the tokens; what they are is not stored."""
-    with closing(Tokens(read(ctx).data / "state.db")) as tokens:
+    with closing(Tokens(enter(ctx).data / "state.db")) as tokens:
         lines = [
             {
                 "id": one.id,
@@ -112,7 +112,7 @@ def list_(ctx: click.Context, *, is_json: bool) -> None:
 @click.pass_context
 def revoke(ctx: click.Context, id_: str) -> None:
     """Make a token useless; a running daemon notices within 5 seconds."""
-    with closing(Tokens(read(ctx).data / "state.db")) as tokens:
+    with closing(Tokens(enter(ctx).data / "state.db")) as tokens:
         if not tokens.revoke(id_, datetime.now(UTC)):
             click.echo(
                 f"no token has the id {id_!r}, or it is revoked already (see lookupd token list)", err=True

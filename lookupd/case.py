@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 #: the tiers, best first, and those by which a contact has the number itself
 _TIERS = tuple(Tier)
 _ITSELF = frozenset({Tier.EXACT, Tier.EXTENSION})
+#: digits of a number that hardly is an internal one
+_NATIONAL = 7
 
 
 class Index(Protocol):
@@ -91,6 +93,8 @@ class Case:
             self._story.add("{!r} is not a telephone number: nobody is asked", exten[:64])
         else:
             self._story.add("{!r} is read as {}", exten[:64], _shown(self.number))
+            if shared.profile.rules.region is None and _may_be_national(self.number):
+                self._story.add("no `region` is configured, so no number is national: set it")
             indexed = self._read(self.number, keys(self.number, self._profile))
             self._standings = {
                 source: self._standing(source, self.number, indexed.get(source.uuid))
@@ -291,6 +295,10 @@ def _rank(candidate: Candidate) -> int:
 
 def _name(contact: Contact) -> str:
     return contact.display or contact.uid
+
+
+def _may_be_national(number: Number) -> bool:
+    return number.key.isdigit() and len(number.key) >= _NATIONAL
 
 
 def _shown(number: Number) -> str:

@@ -31,6 +31,9 @@ DEFAULT_PATH = Path("/etc/lookupd/config.yml")
 #: what PyYAML says of a text that should have been in quotes, and may be a secret
 _UNQUOTED = re.compile(r"(alias|anchor|tag|tag handle) '.*'")
 _MERGE = "tag:yaml.org,2002:merge"
+#: how many keys lead to one of a source, and what is said of one that no source has
+_SOURCE_KEY = 3
+_OWN = " (what only its back-end knows stands under 'config')"
 #: types of pydantic's errors, in words of this file
 _PLAINLY = {
     "missing": "is required",
@@ -213,10 +216,15 @@ def _told(error: ValidationError, merged: _Merged) -> list[str]:
 def _text(detail: ErrorDetails) -> str:
     keys = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        return f"unknown key{hint(str(keys[-1]), _siblings(keys))}"
+        closest = hint(str(keys[-1]), _siblings(keys))
+        return f"unknown key{closest or (_OWN if _is_of_source(keys) else '')}"
     if detail["type"] == "invalid_key" or keys[-1] == "[key]":
         return "a key must be a text (put it in quotes)"
     return _PLAINLY.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
+
+
+def _is_of_source(keys: Keys) -> bool:
+    return len(keys) == _SOURCE_KEY and keys[0] == "sources"
 
 
 def _siblings(keys: Keys) -> set[str]:

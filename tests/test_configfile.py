@@ -137,7 +137,7 @@ def test_three_mistakes_are_three_lines_at_once(mistakes):
     assert mistakes(text) == [
         "config.yml: region: 'XX' is not an ISO 3166 country code with telephone numbers",
         "config.yml: sources.team.sync.every: must be longer than 0 seconds",
-        "config.yml: sources.team.timeuot: unknown key",
+        "config.yml: sources.team.timeuot: unknown key (what only its back-end knows stands under 'config')",
     ]
 
 

@@ -781,6 +781,18 @@ async def test_the_story_tells_each_step(open_office):
     ]
 
 
+@pytest.mark.parametrize(
+    ("region", "exten", "is_told"),
+    [(None, "0199001234", True), (None, "7001", False), (None, ADAS, False), ("FR", "0299001234", False)],
+)
+async def test_the_story_tells_that_no_region_says_which_numbers_are_national(
+    open_office, region, exten, is_told
+):
+    office = await open_office({"name": "staff"}, more={"region": region}, staff=Directory(rows=[ADA]))
+    lines = (await who(office, exten)).story.lines()
+    assert ("no `region` is configured, so no number is national: set it" in lines) == is_told
+
+
 async def test_the_story_of_an_old_answer_tells_what_was_said_and_what_is_done(open_office):
     staff = Directory(rows=[ADA])
     office = await open_office(

@@ -60,9 +60,17 @@ def word_of_lookup(answer: Mapping[str, Any], name: str | None) -> str:
     return "found" if any(name in result["column_values"] for result in answer["results"]) else WRONG
 
 
+def word_of_plain(answer: Mapping[str, Any], name: str | None) -> str:
+    """Whether an answer that explains nothing has the right name: "found", "absent" or "wrong"."""
+    if answer["display"] != name:
+        return WRONG
+    return "absent" if name is None else "found"
+
+
 #: paths, and what answers come to
 KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str | None], str]]] = {
     "reverse": ("/0.1/directories/reverse/{profile}/chaos?explain=true&exten={asked}", word),
+    "plain": ("/0.1/directories/reverse/{profile}/chaos?exten={asked}", word_of_plain),
     "lookup": ("/0.1/directories/lookup/{profile}?term={asked}", word_of_lookup),
 }
 

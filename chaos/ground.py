@@ -13,7 +13,7 @@ from tests.process import DEADLINE
 from tests.servers.slapd import Slapd
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from chaos.load import Question
@@ -66,12 +66,12 @@ def name(place: int) -> str:
     return f"Person {place}"
 
 
-def known(places: range) -> list[Question]:
+def known(places: Iterable[int]) -> list[Question]:
     """Questions about people."""
     return [(dialled(place), name(place)) for place in places]
 
 
-def unknown(places: range) -> list[Question]:
+def unknown(places: Iterable[int]) -> list[Question]:
     """Questions about nobody."""
     return [(nobodys(place), None) for place in places]
 

@@ -41,7 +41,8 @@ class Load:
     #: or so many clients, each of which asks when it is answered
     clients: int = 0
     profile: str = "default"
-    #: "reverse", or "lookup": then a question is a term, and the name of somebody to be found
+    #: "reverse", "plain", which explains nothing, or "lookup": then a question is a term, and the name of
+    #: somebody to be found
     kind: str = "reverse"
 
     def __enter__(self) -> Self:

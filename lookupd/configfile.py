@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
@@ -31,6 +32,8 @@ DEFAULT_PATH = Path("/etc/lookupd/config.yml")
 #: what PyYAML says of a text that should have been in quotes, and may be a secret
 _UNQUOTED = re.compile(r"(alias|anchor|tag|tag handle) '.*'")
 _MERGE = "tag:yaml.org,2002:merge"
+#: how alike a key must be to one that stands farther below
+_CLOSE = 0.8
 #: how many keys lead to one of a source, and what is said of one that no source has
 _SOURCE_KEY = 3
 _OWN = " (what only its back-end knows stands under 'config')"
@@ -216,19 +219,32 @@ def _told(error: ValidationError, merged: _Merged) -> list[str]:
 def _text(detail: ErrorDetails) -> str:
     keys = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        closest = hint(str(keys[-1]), _siblings(keys))
-        return f"unknown key{closest or (_OWN if _is_of_source(keys) else '')}"
+        key, siblings = str(keys[-1]), _siblings(keys)
+        return f"unknown key{hint(key, {*siblings}) or _below(key, siblings) or _else(keys)}"
     if detail["type"] == "invalid_key" or keys[-1] == "[key]":
         return "a key must be a text (put it in quotes)"
     return _PLAINLY.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
 
 
-def _is_of_source(keys: Keys) -> bool:
-    return len(keys) == _SOURCE_KEY and keys[0] == "sources"
+def _below(key: str, siblings: Mapping[str, object]) -> str:
+    """A hint for a key that stands in the part above its own."""
+    below = {
+        other: f"{sibling}.{other}"
+        for sibling, annotation in siblings.items()
+        if (model := _model(annotation))
+        for other in model.model_fields
+    }
+    closest = get_close_matches(key, below, n=1, cutoff=_CLOSE)
+    return f" (did you mean {below[closest[0]]!r}?)" if closest else ""
 
 
-def _siblings(keys: Keys) -> set[str]:
-    """The keys that may stand where an unknown one does."""
+def _else(keys: Keys) -> str:
+    """A hint for a key of a source that is like none."""
+    return _OWN if len(keys) == _SOURCE_KEY and keys[0] == "sources" else ""
+
+
+def _siblings(keys: Keys) -> Mapping[str, object]:
+    """The keys that may stand where an unknown one does, and what they hold."""
     found: Any = Config
     for key in keys[:-1]:
         if get_origin(found) in {dict, tuple}:  # the key names or counts one of several
@@ -236,7 +252,7 @@ def _siblings(keys: Keys) -> set[str]:
         elif model := _model(found):
             found = model.model_fields[str(key)].annotation
     model = _model(found)
-    return set(model.model_fields) if model else set()
+    return {name: field.annotation for name, field in model.model_fields.items()} if model else {}
 
 
 def _model(annotation: object) -> type[BaseModel] | None:

@@ -137,7 +137,7 @@ def test_three_mistakes_are_three_lines_at_once(mistakes):
     assert mistakes(text) == [
         "config.yml: region: 'XX' is not an ISO 3166 country code with telephone numbers",
         "config.yml: sources.team.sync.every: must be longer than 0 seconds",
-        "config.yml: sources.team.timeuot: unknown key (what only its back-end knows stands under 'config')",
+        "config.yml: sources.team.timeuot: unknown key (did you mean 'live.timeout'?)",
     ]
 
 
@@ -159,6 +159,16 @@ def test_three_mistakes_are_three_lines_at_once(mistakes):
         ("profiles: {p: {lookup: {limt: 1}}}", "profiles.p.lookup.limt: unknown key (did you mean 'limit'?)"),
         ("displays: {d: [{titel: x}]}", "displays.d.0.titel: unknown key (did you mean 'title'?)"),
         ("zzz: 1", "zzz: unknown key"),
+        ("prot: 1", "prot: unknown key"),
+        ("port: 1", "port: unknown key (did you mean 'http.port'?)"),
+        (
+            "sources: [{name: a, backend: b, every: 1h}]",
+            "sources.a.every: unknown key (did you mean 'sync.every'?)",
+        ),
+        (
+            "sources: [{name: a, backend: b, file: x}]",
+            "sources.a.file: unknown key (what only its back-end knows stands under 'config')",
+        ),
         ("1: 2", "1: a key must be a text (put it in quotes)"),
         ("profiles: {1: {}}", "profiles.1: a key must be a text (put it in quotes)"),
         ("sources: [{backend: csv}]", "sources.0.name: is required"),

@@ -8,12 +8,13 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
+from statistics import median
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from chaos.ground import apart, dialled, known, name, rows, wait_for_sync
-from chaos.load import Load, lag, served
+from chaos.load import Load, lag, merged, served
 from chaos.scenario import Scenario, busy, none, noted, ratio, some, span, within
 from tests.faults.load import Target
 from tests.front.storm import overload
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chaos.scenario import Figure
+    from tests.faults.load import LoadReport
     from tests.front.storm import Overload
 
 PEOPLE = range(10_000)
@@ -44,8 +46,10 @@ CALLS = 50
 LEAST, LIMIT = 0.8, 0.1
 #: seconds by which the client may be late itself, and still tell how late others are
 ON_TIME = 0.05
-#: one of the peaks before and after is at least so much of the other where the machine stays as fast as it is
-STEADY = 0.7
+#: of the peak before a flood, so much is there after it: machines change by a third within seconds
+RECOVERY = 0.75
+#: of the seconds of a flood, so many are between the peaks
+BESIDE = 1.75
 OK, BUSY = "200", "503"
 SOMEBODY = PEOPLE[5432]
 
@@ -67,24 +71,23 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
     """Five times as many searches as can be answered, with calls beside them; then quick ones, then calls."""
     write_csv(folder / "staff.csv", rows(PEOPLE))
     config = write_config(folder, {"name": "staff"})
-    with apart() as hand_over, RunningDaemon(config) as daemon, ThreadPoolExecutor(1) as threads:
+    with apart() as hand_over, RunningDaemon(config) as daemon:
         hand_over(daemon)
         wait_for_sync(daemon, "staff")
         rounds, quick_rounds = (ROUNDS, QUICK_ROUNDS) if scale >= 1 else (1, 1)
         seconds, short = (max(1.5, length * scale) for length in (SEARCHES, FLOOD))
         ground = _Ground(daemon, repeats=REPEATS if scale >= 1 else 0)
-        whole = 1.75 * rounds * seconds
-        looked_at = threads.submit(_refusals, daemon.url, whole)
-        with Load(daemon.url, known(PEOPLE[:500]), rate=CALLS, seconds=whole) as load:
-            typed = ground.searches(TYPED, rounds=rounds, seconds=seconds)
-            beside = served(load.report())
-        quick = ground.searches([QUICK], rounds=quick_rounds, seconds=short)
-        calls = ground.calls(rounds=rounds, seconds=short)
+        searching = {"factor": TIMES, "peak_connections": SEARCHERS}
+        typed = ground.floods(TYPED, rounds, calls=CALLS, seconds=seconds, **searching)
+        quick = ground.floods([QUICK], quick_rounds, seconds=short, **searching)
+        calls = ground.floods([REVERSE], rounds, seconds=short, factor=TIMES_CALLS)
+    beside = served(merged(ground.beside))
     return [
         ratio("goodput to peak", typed.middle.share, least=LEAST),
         noted(typed.rates()),
         *typed.figures(),
-        *_refused(*looked_at.result()),
+        busy(some(ground.refusals, "refusals looked at")),
+        none(ground.bare_refusals, "of them without Retry-After"),
         busy(
             none(
                 beside.count - beside.outcomes.count("fresh"), f"of {beside.count} calls beside them refused"
@@ -97,42 +100,62 @@ def run(scale: float, folder: Path) -> Sequence[Figure]:
         *quick.figures(),
         noted(f"calls alone: {calls.rates()}"),
         *calls.figures(),
-        noted(f"{ground.repeated} disturbed rounds repeated"),
+        ratio("peaks after a flood to those before", ground.recovery(), least=RECOVERY),
+        noted(f"{ground.repeated} floods repeated"),
     ]
 
 
 @dataclass
 class _Ground:
-    """A daemon to flood, and how often a flood may still be repeated because it was disturbed."""
+    """A daemon to flood, and what came of all floods, also of those that were repeated."""
 
     daemon: RunningDaemon
     _: KW_ONLY
+    #: how many floods may be repeated, and have been
     repeats: int
     repeated: int = 0
+    #: the calls beside floods
+    beside: list[LoadReport] = field(default_factory=list)
+    refusals: int = 0
+    bare_refusals: int = 0
+    #: of each flood, before and after
+    peaks: list[tuple[float, float]] = field(default_factory=list)
 
-    def searches(self, paths: Sequence[str], *, rounds: int, seconds: float) -> _Floods:
-        """Floods of searches."""
-        how = {"factor": TIMES, "seconds": seconds, "peak_connections": SEARCHERS}
-        return _Floods([self._flood(paths, how) for _ in range(rounds)])
+    def floods(self, paths: Sequence[str], rounds: int, *, calls: float = 0, **how: Any) -> _Floods:  # noqa: ANN401 - as `overload` takes it
+        """So many floods of these questions, with so many calls a second beside them, if any."""
+        return _Floods([self._undisturbed(paths, calls, how) for _ in range(rounds)])
 
-    def calls(self, *, rounds: int, seconds: float) -> _Floods:
-        """Floods of calls."""
-        how = {"factor": TIMES_CALLS, "seconds": seconds}
-        return _Floods([self._flood([REVERSE], how) for _ in range(rounds)])
+    def recovery(self) -> float:
+        """What is left of the peak when a flood is over: the middle of all."""
+        return median(after / before for before, after in self.peaks)
 
-    def _flood(self, paths: Sequence[str], how: Mapping[str, Any]) -> Overload:
+    def _undisturbed(self, paths: Sequence[str], calls: float, how: Mapping[str, Any]) -> Overload:
+        """A flood; another one, if that may be, where something else took the CPU of daemon or client."""
         targets = [Target(url=f"{self.daemon.url}{path}") for path in paths]
         while True:
-            one = asyncio.run(overload(targets, server=self.daemon.pid, **how))
-            if not _is_disturbed(one) or self.repeated >= self.repeats:
+            one = self._with_calls(targets, calls, how) if calls else self._flood(targets, how)
+            self.peaks.append(one.peaks)
+            is_disturbed = one.storm.server_share < OWN or one.storm.lag > ON_TIME
+            if not is_disturbed or self.repeated >= self.repeats:
                 return one
             self.repeated += 1
 
+    def _with_calls(self, targets: Sequence[Target], calls: float, how: Mapping[str, Any]) -> Overload:
+        whole, url = BESIDE * how["seconds"], self.daemon.url
+        with (
+            ThreadPoolExecutor(1) as threads,
+            Load(url, known(PEOPLE[:500]), rate=calls, seconds=whole) as load,
+        ):
+            looking = threads.submit(_refusals, url, whole)
+            one = self._flood(targets, how)
+            self.beside.append(load.report())
+            refusals, bare = looking.result()
+        self.refusals += refusals
+        self.bare_refusals += bare
+        return one
 
-def _is_disturbed(one: Overload) -> bool:
-    """Whether something else took the daemon's CPU or the client's, or the machine became another."""
-    storm = one.storm
-    return storm.server_share < OWN or storm.lag > ON_TIME or min(one.peaks) < STEADY * max(one.peaks)
+    def _flood(self, targets: Sequence[Target], how: Mapping[str, Any]) -> Overload:
+        return asyncio.run(overload(targets, server=self.daemon.pid, **how))
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +200,6 @@ class _Floods:
             none(others, "answered otherwise or not"),
             noted(f"client lag p99 {span(late)}"),
         ]
-
-
-def _refused(refusals: int, without: int) -> Sequence[Figure]:
-    return [busy(some(refusals, "refusals looked at")), none(without, "of them without Retry-After")]
 
 
 def _refusals(url: str, seconds: float) -> tuple[int, int]:

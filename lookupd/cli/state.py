@@ -37,8 +37,10 @@ def restore(ctx: click.Context, file: Path) -> None:
     data = read(ctx).data
     path = data / "state.db"
     whose = owner.of(data)
-    kept = backups.restore(path, file)
-    owner.give(whose, path, *([] if kept is None else [kept]))
+    try:
+        kept = backups.restore(path, file)
+    finally:
+        owner.give(whose, *data.glob("state.db*"))
     output.say(f"restored {path} from {file}")
     if kept is not None:
         output.say(f"the state before is kept in {kept}")

@@ -14,6 +14,7 @@ from typing_extensions import override
 from lookupd.front.bounded import Bounded
 from lookupd.front.form import Form
 from lookupd.front.kind import REVERSE_QUESTION, Kind, is_shown_bytes, kind_of_bytes
+from lookupd.front.queue import SAMPLE
 from lookupd.front.refusal import BUSY, BUSY_EMPTY, HEAD_TOO_LARGE
 
 if TYPE_CHECKING:
@@ -197,11 +198,13 @@ class Connection(Bounded):
 
     @property
     def _is_full(self) -> bool:
-        """Whether no more text searches can begin, if those that wait are some; then none need be parsed."""
-        room, client = self._watch.room, self.client
+        """Whether no more text searches can begin, if many that wait are some; then none need be parsed."""
+        room, lookups, client = self._watch.room, self._load.lookups, self.client
         return (
-            self._load.lookups + self._queue.waiting >= room.most
-            or client.lookups + client.waiting >= room.each
+            lookups >= room.most
+            or client.lookups >= room.each
+            or lookups + self._queue.waiting >= max(room.most, SAMPLE)
+            or client.lookups + client.waiting >= max(room.each, SAMPLE)
         )
 
     def _is_turned_away(self, data: bytes, now: float) -> bool:

@@ -40,14 +40,15 @@ class Limits:
     lookups_each: int = 8
     #: they wait for each other, so there are only as many as are over in this time, together; but some always
     lookups_time: float = 0.03
-    lookups_least: int = 4
+    lookups_least: int = 6
     #: how long a request may expect to wait for its turn while too many come, and half of it a lookup
     delay: float = 0.02
     #: the same for a burst, and how long that may last
     burst_delay: float = 0.2
     burst_time: float = 0.1
-    #: this long without a delay, the next one is a burst again; and without a reverse question refused,
-    #: lookups are let in again
+    #: this long without a delay, the next one is a burst again: a flood leaves no such pause
+    burst_pause: float = 0.3
+    #: this long without a reverse question refused, lookups are let in again
     calm_time: float = 1.0
     #: how long idle connections stay when the front drains
     grace: float = 1.0

@@ -123,7 +123,7 @@ def test_every_command_refuses_a_wrong_configuration_with_all_its_mistakes(site,
     result = site.run(*arguments)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.splitlines() == [
-        "config.yml: sources.a.timeuot: unknown key (what only its back-end knows stands under 'config')",
+        "config.yml: sources.a.timeuot: unknown key (did you mean 'live.timeout'?)",
         "config.yml: regoin: unknown key (did you mean 'region'?)",
     ]
     assert not site.state.parent.exists()

@@ -18,8 +18,8 @@ CODE = """
 import json, os, sys
 from pathlib import Path
 from lookupd.cli import owner
-data, may_read = Path(sys.argv[1]), sys.argv[2] == "True"
-owner._may_read_us = lambda user: may_read
+data, is_able = Path(sys.argv[1]), sys.argv[2] == "True"
+owner._is_able = lambda owner: is_able
 owner.become(data)
 (data / "made").touch()
 print(json.dumps([os.getresuid(), os.getresgid(), os.getgroups()]))
@@ -38,9 +38,9 @@ def data(tmp_path):
     return folder
 
 
-def become(data, *, may_read=True):
+def become(data, *, is_able=True):
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(data), str(may_read)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE, str(data), str(is_able)], capture_output=True, text=True, check=True
     )
     users, groups, more = json.loads(done.stdout)
     return set(users), set(groups), more, done.stderr
@@ -85,13 +85,13 @@ def test_a_user_with_a_name_has_its_groups(data):
 
 
 @as_root
-def test_root_stays_root_and_says_so_where_the_owner_may_not_read_python(data):
+def test_root_stays_root_and_says_so_where_it_cannot_become_the_owner(data):
     os.chown(data, USER, GROUP)
-    users, _, _, said = become(data, may_read=False)
+    users, _, _, said = become(data, is_able=False)
     assert users == {0}
     assert said == (
-        f"{data} belongs to user {USER}, who may not read Python or lookupd: this goes on as root, "
-        f"and what it makes there may be of no use to the daemon\n"
+        f"{data} belongs to user {USER}, whom root may not become here, or who may not read Python or "
+        f"lookupd: this goes on as root, and what it makes there may be of no use to the daemon\n"
     )
 
 
@@ -101,15 +101,28 @@ def test_whether_a_user_may_read_python_is_found_out(data, monkeypatch):
     module.touch()
     monkeypatch.setattr(owner, "__file__", str(module))
     monkeypatch.setattr(os, "__file__", str(module))
-    assert owner._may_read_us(USER)
-    data.chmod(0o700)
-    assert not owner._may_read_us(USER)
+    assert owner._is_able((USER, GROUP))
+    for mode in (0o750, 0o700):  # root's group is not the owner's
+        data.chmod(mode)
+        assert not owner._is_able((USER, GROUP))
     assert os.geteuid() == 0
 
 
-def test_without_a_folder_nobody_changes(tmp_path):
-    owner.become(tmp_path / "absent")
-    assert owner.of(tmp_path / "absent") is None
+@as_root
+def test_where_root_may_become_nobody_it_stays_root(monkeypatch):
+    def refuse(_user):
+        raise PermissionError("Operation not permitted")
+
+    monkeypatch.setattr(os, "setuid", refuse)
+    assert not owner._is_able((USER, GROUP))
+
+
+@as_root
+def test_a_folder_that_is_still_to_be_made_belongs_to_whose_it_is_made_in(data):
+    absent = data / "not" / "there"
+    assert owner.of(absent) is None
+    os.chown(data, USER, GROUP)
+    assert owner.of(absent) == (USER, GROUP)
 
 
 def test_somebody_else_than_root_stays_who_they_are(data, monkeypatch):

@@ -40,15 +40,10 @@ class Storm:
     seconds: float
     paths: list[Answers]
     unanswered: int = 0
-    #: seconds the client was late itself, at the 99th percentile
+    #: seconds the client was late itself, at the 99th percentile: for what it does whatever is answered
     lag: float = 0.0
     #: the part of a CPU that the server had meanwhile, if that was to be looked at
     server_share: float = math.nan
-
-    @property
-    def kept_pace(self) -> bool:
-        """Whether the client asked as often as it was to; if not, nothing here says much."""
-        return self.lag < 0.1
 
     def rate(self, status: str = "200", path: int | None = None) -> float:
         """Answers of a status per second."""
@@ -221,10 +216,12 @@ class _Running:
             self.clients.append(client)
         self.free = list(self.clients)
         computed = _computed(order.server)
-        self.began = time.perf_counter()
-        while (now := time.perf_counter()) < self.began + order.seconds:
+        self.began = now = time.perf_counter()
+        while now < self.began + order.seconds:
             self._ask(now)
             await asyncio.sleep(TICK)
+            before, now = now, time.perf_counter()
+            self.lags.append(now - before - TICK)
         server_share = (_computed(order.server) - computed) / (time.perf_counter() - self.began)
         end = time.perf_counter() + MISSING
         self.order.rate = math.inf  # nothing more is asked
@@ -241,7 +238,7 @@ class _Running:
                 for answers in self.latencies
             ],
             "unanswered": sum(client.is_busy for client in self.clients),
-            "lag": _quantile(self.lags, 0.99) if self.lags else 0.0,
+            "lag": _quantile(self.lags, 0.99),
             "server_share": server_share,
         }
 
@@ -252,9 +249,7 @@ class _Running:
             return
         due = int((now - self.began) * self.order.rate)
         while self.sent < due and self.free:
-            at = self.began + self.sent / self.order.rate
-            self.lags.append(now - at)
-            self._next(at)
+            self._next(self.began + self.sent / self.order.rate)
 
     def _next(self, due: float) -> None:
         self.free.pop().ask(self.sent % len(self.requests), due)

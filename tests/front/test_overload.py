@@ -132,7 +132,7 @@ async def test_what_has_begun_or_is_lost_waits_no_longer():
     async with site(gate=asyncio.Event(), lookups_each=3) as here, wire(here) as client:
         async with wire(here) as lost:
             lost.send(
-                request(REVERSE) * 4
+                request(REVERSE) * 9
             )  # one begins, and the others wait for their turn on the connection
             await here.until(lambda: here.begun == 1)
             assert (await client.ask(LOOKUP)).status == 503

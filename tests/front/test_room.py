@@ -6,6 +6,7 @@ import pytest
 
 from lookupd.front.limits import Limits
 from lookupd.front.load import Load
+from lookupd.front.queue import SAMPLE
 from lookupd.front.room import Room
 from tests.front.site import LOOKUP, REVERSE, Wire, site, wire
 
@@ -31,6 +32,20 @@ def test_as_many_as_are_over_in_time_but_always_some(cost, most, each):
 def test_without_a_cost_there_are_as_many_as_there_may_be():
     room = Room(LIMITS, Load(), None)
     assert (room.most, room.each) == (12, 9)
+
+
+@pytest.mark.parametrize("whose", ["of others", "of the same address"])
+async def test_a_few_that_wait_are_not_taken_for_searches(whose):
+    async with site(lookups_least=4, search_cost=lambda: 1.0) as here, wire(here) as client:
+        assert (await client.ask(REVERSE)).status == 200
+        room, [own] = here.front._watch.room, here.front._watch._clients.values()
+        assert (room.most, room.each) == (4, 3)
+        waiting = here.front._queue if whose == "of others" else own
+        waiting.waiting += SAMPLE - 1
+        assert (await client.ask(LOOKUP)).status == 200
+        waiting.waiting += 1
+        assert (await client.ask(LOOKUP)).status == 503
+        waiting.waiting -= SAMPLE
 
 
 async def test_fewer_begin_once_they_take_longer_and_more_when_they_do_not():

@@ -11,20 +11,22 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ValidationError
 
 from lookupd import configfile
-from lookupd.errors import ConfigError, LookupdError, PluginError
+from lookupd.errors import ConfigError, LookupdError, PluginError, PluginMissing
+from lookupd.inspection import Inspection
 from lookupd.loader import Loader
 from lookupd.principal import Principal
 from lookupd.secret import without_secrets
-from lookupd.setting import hint
+from lookupd.setting import hint, switch
 from lookupd.sources import Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pydantic_core import ErrorDetails
 
     from lookupd.config import Config, Keys
+    from lookupd.profiles import Profile
     from lookupd.source import Source
 
 #: how long one directory may take to answer everything that is asked of it here
@@ -51,7 +53,7 @@ def read(file: Path) -> Config:
     """The configuration, its sources' settings included. Raises ConfigError."""
     config = configfile.read(file)
     loader = Loader()
-    found = mistakes(config, Sources(config, loader), loader)
+    found = mistakes(config, Sources(config, loader), loader) + view_mistakes(config, loader)
     if found:
         raise ConfigError(found)
     return config
@@ -66,9 +68,23 @@ def mistakes(config: Config, sources: Sources, loader: Loader) -> list[str]:
     ]
 
 
+def view_mistakes(config: Config, loader: Loader) -> list[str]:
+    """What is wrong with the settings of views that are installed, a line each."""
+    return [
+        config.mistake(("views", name, *keys), text)
+        for name, section in config.views.items()
+        for keys, text in _view_mistakes(config, name, switch(section), loader)
+    ]
+
+
 def unusable(config: Config, loader: Loader) -> list[str]:
-    """The sources whose back-end is not installed or cannot be imported, a line each."""
-    found = []
+    """Sources and views whose plugin is not installed or cannot be imported, a line each."""
+    views = loader.names("view")
+    found = [
+        config.mistake(("views", name), f"{PluginMissing('view', name, views)}{hint(name, {*views})}")
+        for name in config.views
+        if name not in views
+    ]
     for position, settings in enumerate(config.sources):
         try:
             loader.plugin_class("backend", settings.backend)
@@ -87,22 +103,56 @@ def _mistakes(source: Source, loader: Loader) -> Iterator[tuple[Keys, str]]:
     model = getattr(backend, "config_model", None)
     if not (isinstance(model, type) and issubclass(model, BaseModel)):
         return
-    if model.model_config.get("extra") != "allow":
-        known = _keys(model)
-        unknown = [key for key in own if key not in known | _GENERIC]
-        yield from ((("config", key), f"unknown key{hint(key, known - _GENERIC)}") for key in unknown)
+    yield from ((("config", key), text) for key, text in _unknown(model, own, _GENERIC))
     try:
-        model.model_validate(source.load_args()["config"])
-    except ValidationError as error:
-        # A key that is too many is told above, or is one of those that every back-end is told.
-        details = [detail for detail in error.errors() if detail["type"] != "extra_forbidden"]
-        yield from ((_where(detail["loc"]), without_secrets(_what(detail), own)) for detail in details)
+        for keys, text in _wrong(model, source.load_args()["config"], own):
+            yield (keys if keys and keys[0] in _GENERIC else ("config", *keys)), text
     except Exception as error:  # noqa: BLE001 - the settings of a plugin are its code too
         yield ("config",), f"cannot be checked: its back-end raised {type(error).__name__}"
 
 
-def _where(keys: Keys) -> Keys:
-    return keys if keys and keys[0] in _GENERIC else ("config", *keys)
+def _view_mistakes(config: Config, name: str, own: object, loader: Loader) -> Iterator[tuple[Keys, str]]:
+    try:
+        model = getattr(loader.plugin_class("view", name), "config_model", None)
+    except PluginError:
+        return
+    if own is None or not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return
+    if not isinstance(own, dict):
+        yield (), "must be a mapping of keys, or true or false"
+        return
+    yield from (((key,), text) for key, text in _unknown(model, own))
+    try:
+        yield from _wrong(model, own, own)
+    except Exception as error:  # noqa: BLE001 - as above
+        yield (), f"cannot be checked: the view raised {type(error).__name__}"
+    profiles = {profile.name or key for key, profile in config.profiles.items()}
+    wanted = own.get("profile") if "profile" in model.model_fields else None
+    if isinstance(wanted, str) and wanted and wanted not in profiles:
+        yield ("profile",), f"no profile is called {wanted!r}{hint(wanted, profiles)}"
+
+
+def _unknown(
+    model: type[BaseModel], own: Mapping[str, object], besides: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, str]]:
+    """The keys that a model does not take."""
+    if model.model_config.get("extra") != "allow":
+        known = _keys(model)
+        for key in own:
+            if key not in known | besides:
+                yield key, f"unknown key{hint(str(key), known - besides)}"
+
+
+def _wrong(
+    model: type[BaseModel], section: Mapping[str, object], own: Mapping[str, object]
+) -> Iterator[tuple[Keys, str]]:
+    """What a model thinks of a section, but for keys that are too many, without the secrets in `own`."""
+    try:
+        model.model_validate(section)
+    except ValidationError as error:
+        for detail in error.errors():
+            if detail["type"] != "extra_forbidden":
+                yield detail["loc"], without_secrets(_what(detail), own)
 
 
 def _keys(model: type[BaseModel]) -> set[str]:
@@ -130,10 +180,14 @@ class Report:
     rows: int | None
     list_seconds: float | None
     error: str | None
+    #: what somebody should look at, though it is no error
+    oddities: tuple[str, ...]
 
 
-async def ask(source: Source, patience: timedelta = PATIENCE) -> Report:
-    """Try a source for real: load, one search, count everything. Never raises for what the directory does."""
+async def ask(source: Source, patience: timedelta = PATIENCE, profiles: Sequence[Profile] = ()) -> Report:
+    """Try a source for real: load, one search, read everything. Never raises for what the directory does."""
+    inspection = Inspection(source.settings, source.shape.rules)
+    oddities: tuple[str, ...] = ()
     hits = rows = search_ms = list_seconds = error = None
     try:
         async with asyncio.timeout(patience.total_seconds()):
@@ -143,8 +197,13 @@ async def ask(source: Source, patience: timedelta = PATIENCE) -> Report:
             search_ms = 1000 * (time.perf_counter() - begun)
             if source.settings.sync is not None:
                 begun = time.perf_counter()
-                rows = sum([len(batch.rows) + len(batch.refused) async for batch in source.pull()])
+                rows = 0
+                async for batch in source.pull():
+                    rows += len(batch.rows) + len(batch.refused)
+                    for row in batch.rows:
+                        inspection.see(row)
                 list_seconds = time.perf_counter() - begun
+                oddities = tuple(inspection.oddities(profiles))
     except TimeoutError:
         error = f"no complete answer within {patience.total_seconds():.0f} s"
     except LookupdError as problem:
@@ -158,4 +217,5 @@ async def ask(source: Source, patience: timedelta = PATIENCE) -> Report:
         rows=rows,
         list_seconds=list_seconds,
         error=error,
+        oddities=oddities,
     )

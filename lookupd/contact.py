@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from lookupd.config import SourceSettings
 
 #: part of every fingerprint: raise it when the same row is to be stored differently
-SHAPE_VERSION = 3
+SHAPE_VERSION = 4
 #: the formatted column that is shown as the caller's name
 CALLER_NAME = "reverse"
 #: so many numbers may be the same

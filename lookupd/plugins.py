@@ -233,6 +233,9 @@ class ViewArgs(TypedDict):
 class BaseViewPlugin(ABC):
     """A view: shows services to the world in one format."""
 
+    #: a pydantic model of its section, by which mistakes in it are told before anything is served
+    config_model: type[BaseModel] | None = None
+
     @abstractmethod
     def load(self, args: ViewArgs, /) -> Awaitable[None] | None:
         """Add routes or resources."""

@@ -78,15 +78,14 @@ def _profile(name: str, settings: ProfileSettings, config: Config, sources: Sour
 
 
 def _plain(config: Config, settings: ProfileSettings) -> tuple[Column, ...]:
-    """A display for a profile that names none: what its first source searches and matches."""
-    if not settings.lookup.sources:
-        return ()
-    first = config.source(settings.tenant_uuid, settings.lookup.sources[0])
-    names = ["name"] if "name" in first.format_columns else list(first.searched_columns)
-    return (
-        *(
-            Column(title=name, field=name, type="name" if index == 0 else None)
-            for index, name in enumerate(names)
-        ),
-        *(Column(title=name, field=name, type="number") for name in first.first_matched_columns),
-    )
+    """A display for a profile that names none: what its sources search and match, each column once."""
+    names: dict[str, Column] = {}
+    numbers: dict[str, Column] = {}
+    for wanted in settings.lookup.sources:
+        source = config.source(settings.tenant_uuid, wanted)
+        columns = ["name"] if "name" in source.format_columns else source.searched_columns
+        for index, name in enumerate(columns):
+            names.setdefault(name, Column(title=name, field=name, type=None if index else "name"))
+        for name in source.first_matched_columns:
+            numbers.setdefault(name, Column(title=name, field=name, type="number"))
+    return (*names.values(), *numbers.values())

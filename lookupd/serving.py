@@ -13,11 +13,13 @@ from aiohttp import web
 
 from lookupd.auth import Everybody, TokenHolders
 from lookupd.desk import Desk
+from lookupd.errors import PluginMissing
 from lookupd.front import Front
 from lookupd.guest import Guests
 from lookupd.lane import Lane
 from lookupd.plugins import ViewArgs
 from lookupd.rest import OPEN, RestApi, allow_origin, errors_as_json, other_origins
+from lookupd.setting import hint
 from lookupd.state.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -108,7 +110,12 @@ class Serving:
         own_parts = _parts(self.app)
         desk, views = self.desk, self.config.views
         resources: list[web.AbstractResource] = []
-        for name in desk.loader.names("view"):
+        installed = desk.loader.names("view")
+        for name in views.keys() - {*installed}:
+            reason = f"{PluginMissing('view', name, installed)}{hint(name, {*installed})}"
+            logger.error("views.%s is not used: %s", name, reason)
+            desk.broken[f"view {name}"] = reason
+        for name in installed:
             if views.get(name) is False:
                 continue
             own = web.Application()

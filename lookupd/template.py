@@ -27,6 +27,11 @@ class Template:
         self.text = text
         self._parts = tuple(_parts(text))
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is filled from, each once."""
+        return tuple(dict.fromkeys(name for _, name, _ in self._parts if name is not None))
+
     def fill(self, fields: Mapping[str, object]) -> str | None:
         """The text for these fields, stripped; None when nothing is in it, or an item does not exist.
 

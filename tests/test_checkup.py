@@ -210,3 +210,52 @@ async def test_a_directory_that_hangs_is_not_waited_for_forever():
     found = await report(source_of(Directory(gate=asyncio.Event())), timedelta(milliseconds=20))
     assert not found.is_well
     assert " within " in found.error
+
+
+# --- views
+
+
+@pytest.mark.parametrize(
+    ("views", "said"),
+    [
+        ({}, []),
+        ({"caller_id": {"length": 20, "profile": "default"}, "dird": False, "fastagi": True}, []),
+        ({"health": {"anything": 1}}, []),  # it takes no settings, and says nothing of any
+        ({"caller_id": {"lenght": 20}}, ["caller_id.lenght: unknown key (did you mean 'length'?)"]),
+        (
+            {"caller_id": {"length": "long", "zzz": 1}},
+            [
+                "caller_id.zzz: unknown key",
+                "caller_id.length: Input should be a valid integer, unable to parse string as an integer",
+            ],
+        ),
+        (
+            {"caller_id": {"profile": "defualt"}},
+            ["caller_id.profile: no profile is called 'defualt' (did you mean 'default'?)"],
+        ),
+        ({"caller_id": 5}, ["caller_id: must be a mapping of keys, or true or false"]),
+        ({"fastagi": {"prot": 4573}}, ["fastagi.prot: unknown key (did you mean 'port'?)"]),
+    ],
+)
+def test_mistakes_in_the_settings_of_views_are_told(views, said):
+    config = config_of({"name": "a"}, views=views)
+    assert checkup.view_mistakes(config, Loader()) == [f"views.{line}" for line in said]
+
+
+def test_a_view_whose_settings_cannot_be_looked_at_says_so():
+    class Odd(BaseModel):
+        @model_validator(mode="before")
+        @classmethod
+        def _fail(cls, _values):
+            raise RuntimeError("a mistake of its author")
+
+    config = config_of({"name": "a"}, views={"odd": {}})
+    found = checkup.view_mistakes(config, OneBackend(backend_of(Odd)))
+    assert found == ["views.odd: cannot be checked: the view raised RuntimeError"]
+
+
+def test_a_view_that_is_not_installed_is_told():
+    config = config_of({"name": "a", "backend": "csv"}, views={"calerid": {}, "dird": True})
+    [line] = checkup.unusable(config, Loader())
+    assert line.startswith("views.calerid: no view is installed under the name 'calerid' (installed: ")
+    assert line.endswith(" (did you mean 'caller_id'?)")

@@ -533,7 +533,7 @@ def columns(**settings):
     return [(column.title, column.field, column.type) for column in profile.columns]
 
 
-def test_a_profile_without_a_display_shows_what_its_first_source_finds():
+def test_a_profile_without_a_display_shows_what_its_source_finds():
     found = columns(searched_columns=["cn", "mail"], first_matched_columns=["phone"])
     assert found == [("cn", "cn", "name"), ("mail", "mail", None), ("phone", "phone", "number")]
 
@@ -541,6 +541,19 @@ def test_a_profile_without_a_display_shows_what_its_first_source_finds():
 def test_a_profile_without_a_display_shows_the_formatted_name_where_there_is_one():
     found = columns(format_columns={"name": "{cn}"}, searched_columns=["cn"], first_matched_columns=[])
     assert found == [("name", "name", "name")]
+
+
+def test_a_profile_without_a_display_shows_the_columns_of_all_its_sources_each_once():
+    own = {"searched_columns": ["name", "firm"], "first_matched_columns": ["phone", "mobile"]}
+    others = {"searched_columns": ["Name", "firm"], "first_matched_columns": ["Telefon", "mobile"]}
+    config = config_of({"name": "a", **own}, {"name": "b", **others})
+    profile = Profiles(config, Sources(config, Loader())).get(DEFAULT_TENANT, "default")
+    assert [(column.field, column.type) for column in profile.columns] == [
+        ("name", "name"),
+        ("firm", None),
+        ("Name", "name"),
+        *((number, "number") for number in ("phone", "mobile", "Telefon")),
+    ]
 
 
 def test_a_profile_without_a_lookup_has_no_columns():

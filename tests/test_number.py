@@ -193,6 +193,8 @@ def test_what_the_pbx_cut_off_is_put_back_before_outside_numbers(prefix, rules, 
         ("0123456789\t0611223344", FRANCE, ["+33123456789", "+33611223344"]),
         ("", FRANCE, []),
         ("Ada Lovelace, Max Mustermann", FRANCE, []),
+        *((text, GERMANY, []) for text in ("4,93012E+11", "4.93012E+11", " 4,9e11 ", "4E+10", "-4,93012E-2")),
+        ("7042, 030 1234567", GERMANY, ["7042", "+49301234567"]),
         ("0123456789" * 300, FRANCE, []),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,12 +12,16 @@ from lookupd import checkup
 from lookupd.cli import output
 from lookupd.cli.main import FAILED, enter, main, run
 from lookupd.loader import Loader
+from lookupd.profiles import Profiles
 from lookupd.sources import Sources
+
+if TYPE_CHECKING:
+    from lookupd.config import Config
 
 
 @main.command()
 @click.option(
-    "--online", is_flag=True, help="Also ask every directory: connect, one search, count everything."
+    "--online", is_flag=True, help="Also ask every directory: connect, one search, read everything."
 )
 @output.as_json
 @click.pass_context
@@ -28,8 +33,13 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
     for line in problems:
         output.say(line, err=True)
     if online:
-        reports = run(_ask(Sources(config, loader)))
-        output.table([asdict(report) for report in reports], is_json=is_json)
+        reports = run(_ask(config, Sources(config, loader)))
+        told = [asdict(report) for report in reports]
+        if not is_json:
+            for report in told:
+                for oddity in report.pop("oddities"):
+                    output.say(f"{report['source']}: {oddity}", err=True)
+        output.table(told, is_json=is_json)
         problems += [report.source for report in reports if not report.is_well]
     elif is_json:
         counts = {"sources": len(config.sources), "profiles": len(config.profiles)}
@@ -42,8 +52,9 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
         ctx.exit(FAILED)
 
 
-async def _ask(sources: Sources) -> list[checkup.Report]:
+async def _ask(config: Config, sources: Sources) -> list[checkup.Report]:
+    profiles = [*Profiles(config, sources)]
     try:
-        return await asyncio.gather(*(checkup.ask(source) for source in sources))
+        return await asyncio.gather(*(checkup.ask(source, profiles=profiles) for source in sources))
     finally:
         await sources.close()

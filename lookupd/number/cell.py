@@ -30,6 +30,8 @@ _SHORTEST_OUTSIDE = 6
 #: "030 1234567/68": the last digits of a second number
 _OTHER_END = re.compile(r"[0-9]{1,3}")
 _BLANKS = re.compile(r"\s+")
+#: "4,93012E+11", which is what a spreadsheet has made of a number: its digits are lost
+_EXPONENT = re.compile(r"\s*[+-]?[0-9]+[.,]?[0-9]*E[+-]?[0-9]+\s*", re.IGNORECASE)
 
 
 def parse_cell(text: str, rules: NumberRules) -> tuple[Number, ...]:
@@ -44,6 +46,8 @@ def parse_cell(text: str, rules: NumberRules) -> tuple[Number, ...]:
         if whole is not None and whole.is_international:
             return (whole,)
         pieces = [text]
+    elif _EXPONENT.fullmatch(text):
+        return ()
     else:
         pieces = _SURE_SEPARATOR.split(text)
     found = (number for piece in pieces for number in _parse_piece(piece.strip(), rules))

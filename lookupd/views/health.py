@@ -33,6 +33,7 @@ class HealthView(BaseViewPlugin):
             return json_response({"status": "fail", "reasons": ["the index cannot be read"]}, 503)
         sources = await self._status.sources()
         reasons = [f"{source.name}: {source.complaint}" for source in sources if source.complaint]
+        reasons += [f"{plugin}: does not load" for plugin in self._status.broken_plugins]
         if self._status.answers_problem() is not None:
             reasons.append("remembered answers cannot be written")
         return json_response({"status": "degraded" if reasons else "ok", "reasons": reasons})

@@ -65,3 +65,12 @@ def test_a_source_that_is_only_asked_live_is_not_listed(site):
     site.write("staff", [ADA])
     [staff] = site.json("check", "--online")
     assert (staff["is_well"], staff["hits"], staff["rows"]) == (True, 1, None)
+
+
+def test_with_online_what_is_odd_is_told_beside_the_table(site):
+    site.write("staff", [{**ADA, "number": "4.93012E+11"}])
+    result = site.run("check", "--online")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert "staff: 1 of 'number' hold no telephone number, such as '4.93012E+11'\n" in result.stderr
+    [staff, _] = site.json("check", "--online")
+    assert "1 of 'number' hold no telephone number, such as '4.93012E+11'" in staff["oddities"]

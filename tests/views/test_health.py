@@ -40,6 +40,14 @@ async def test_a_source_in_trouble_is_told_and_no_reason_for_a_503(new_site):
     assert reply.json["reasons"] == ["lost: does not answer"], "no path, no URI, no text of a directory"
 
 
+async def test_a_view_that_does_not_load_is_told(new_site):
+    site = await new_site(LOST.replace("sources:", "views: {calerid: {}}\nsources:", 1))
+    reply = await site.ask("/ready", token=None)
+    assert (reply.status, reply.json["reasons"]) == (200, ["view calerid: does not load"])
+    plugins = (await site.ask("/0.1/status")).json["plugins"]
+    assert "did you mean 'caller_id'?" in str(plugins)
+
+
 async def test_an_index_that_cannot_answer_is_a_503(new_site):
     site = await new_site()
     with closing(sqlite3.connect(site.data / "index.db")) as index:

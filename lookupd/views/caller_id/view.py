@@ -40,6 +40,8 @@ _CHALLENGE: Final = {"WWW-Authenticate": 'Basic realm="lookupd", charset="UTF-8"
 class CallerIdView(BaseViewPlugin):
     """Names of callers, for whoever is admitted as a guest."""
 
+    config_model = Settings
+
     @override
     def load(self, args: ViewArgs, /) -> None:
         settings = Settings.model_validate(switch(args["config"].get("caller_id")))

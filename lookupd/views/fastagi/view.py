@@ -31,6 +31,7 @@ COMPLAINTS = 100
 class FastAgiView(BaseViewPlugin):
     """Off unless the configuration has a section `views.fastagi`, or says `fastagi: true`."""
 
+    config_model = Settings
     _server: Server | None = None
 
     @override

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lookupd.index.reader import Candidate, Synced
     from lookupd.live import Said
     from lookupd.memory import Remembered
+    from lookupd.number import NumberRules
     from lookupd.principal import Principal
     from lookupd.profiles import Profile
     from lookupd.source import Source
@@ -95,6 +96,8 @@ class Case:
             self._story.add("{!r} is read as {}", exten[:64], _shown(self.number))
             if shared.profile.rules.region is None and _may_be_national(self.number):
                 self._story.add("no `region` is configured, so no number is national: set it")
+            if shared.profile.rules.completes:
+                self._tell_what_was_completed(exten, shared.profile.rules)
             indexed = self._read(self.number, keys(self.number, self._profile))
             self._standings = {
                 source: self._standing(source, self.number, indexed.get(source.uuid))
@@ -103,6 +106,12 @@ class Case:
             self._hides_blocks = any(known.tier in _ITSELF for known in indexed.values())
             self._fall_back(self.number)
         self._decision = Decision(list(self._standings.values()))
+
+    def _tell_what_was_completed(self, exten: str, rules: NumberRules) -> None:
+        """Say what would have been read without the prefixes of a PBX."""
+        as_it_is = parse(exten, replace(rules, strip_prefixes=(), add_prefix=""))
+        if as_it_is is not None and as_it_is != self.number:
+            self._story.add("without strip_prefixes and add_prefix it would be {}", _shown(as_it_is))
 
     def to_ask(self) -> list[Source]:
         """The sources to ask now, before this number has its answer."""
@@ -294,7 +303,7 @@ def _rank(candidate: Candidate) -> int:
 
 
 def _name(contact: Contact) -> str:
-    return contact.display or contact.uid
+    return contact.display or f"{contact.uid}, who has no name (its formatted column 'reverse' is empty)"
 
 
 def _may_be_national(number: Number) -> bool:

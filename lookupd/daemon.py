@@ -44,6 +44,8 @@ class Daemon:
     def __init__(self, config: Config, file: Path) -> None:
         #: the configuration as it was read last
         self._config = config
+        #: the one whose address and data it has, whatever was read since
+        self._started_with = config
         self._file = file
         self._served: Reloadable | None = None
         self._sync: Supervisor | None = None
@@ -127,7 +129,7 @@ class Daemon:
 
     def _tell_what_waits(self, config: Config) -> None:
         """Say which changes count only after a restart."""
-        before = self._config
+        before = self._started_with
         kept = {
             "data": (before.data, config.data),
             "http.listen": (before.http.listen, config.http.listen),

@@ -119,6 +119,10 @@ async def test_what_takes_a_restart_is_told(config, caplog):
         assert "http.port stays 0 until lookupd is started again" in caplog.text
         assert "http.workers stays 1 until" in caplog.text
         assert "data stays" in caplog.text
+        caplog.clear()
+        change(config, {"name": "staff"}, http={"port": 0})
+        await running.reload()
+        assert "stays" not in caplog.text  # it has this port
 
 
 async def test_who_may_ask_changes_at_once(config):

@@ -45,7 +45,7 @@ def reverse(ctx: click.Context, number: str, profile: str, tenant: object, *, is
         _nobody(ctx, answer)
     known = answer.known
     line = {
-        "name": known.contact.display or known.contact.uid,
+        "name": known.contact.display,
         "source": known.contact.source,
         "freshness": known.freshness,
         "as of": output.moment(known.since),

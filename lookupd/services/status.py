@@ -12,6 +12,7 @@ from typing_extensions import override
 from lookupd.errors import IndexUnusable, UnknownSource
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 from lookupd.source import State
+from lookupd.sync.end import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -71,11 +72,11 @@ class SourceStatus:
         """Why somebody should look at it; None when all is well."""
         if self.state is State.FAILED:
             return self.reason
+        if self._has_failed:
+            return f"{self._error}; before that: {self.held}" if self.held is not None else self._error
         if self.held is not None:
             return self.held
-        if self.last_run is not None and self.last_run.error is not None:
-            return self.last_run.error
-        return self.last_error
+        return self._error or self.last_error
 
     @property
     def complaint(self) -> str | None:
@@ -84,9 +85,18 @@ class SourceStatus:
             return "does not load"
         if self.held is not None:
             return "sync held"
-        if self.last_run is not None and self.last_run.error is not None:
+        if self._error is not None:
             return "last sync failed"
         return "does not answer" if self.last_error is not None else None
+
+    @property
+    def _error(self) -> str | None:
+        return self.last_run.error if self.last_run is not None else None
+
+    @property
+    def _has_failed(self) -> bool:
+        """Whether the last run failed, for whatever an earlier one was held."""
+        return self.last_run is not None and self.last_run.outcome == Outcome.FAILED
 
 
 class StatusService(BaseServicePlugin):

@@ -40,6 +40,8 @@ class Schedule:
     def __init__(self, sources: Iterable[Source], paths: Paths) -> None:
         self._paths = paths
         self._failures: dict[str, int] = {}
+        #: the sources of which a good run was told, by uuid
+        self._told: set[str] = set()
         #: the sources that are pulled, and their runs under way, both by uuid
         self._sources: dict[str, Source] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -59,6 +61,7 @@ class Schedule:
         for uuid in others:
             del self._sources[uuid]
             self._failures.pop(uuid, None)
+            self._told.discard(uuid)
             self._scheduler.remove_job(uuid)
         for run in broken_off:
             run.cancel()
@@ -127,10 +130,19 @@ class Schedule:
         else:
             if self._failures.pop(source.uuid, 0):
                 logger.warning("sync of source %r succeeds again", source.name)
-            logger.info(
+            logger.log(
+                self._level(source, plan),
                 "synced source %r: %d contacts, %d added, %d changed, %d removed",
                 *(source.name, plan.after, plan.added, plan.changed, plan.removed),
             )
+
+    def _level(self, source: Source, plan: Plan) -> int:
+        """How loudly a run is told: that nothing has changed once, and that nobody is left in any case."""
+        is_first = source.uuid not in self._told
+        self._told.add(source.uuid)
+        if plan.removed and not plan.after:
+            return logging.WARNING
+        return logging.INFO if is_first or plan.is_change else logging.DEBUG
 
     def _all_soon(self) -> None:
         """Pull every source again, once the run that asks for it has ended."""

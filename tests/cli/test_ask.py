@@ -75,9 +75,11 @@ def test_a_contact_of_a_directory_that_is_gone_is_still_known(synced):
     assert synced.run("reverse", "+33199001234").exit_code == 0
 
 
-def test_a_contact_without_a_name_is_known_by_its_identity(site):
+def test_a_contact_without_a_name_is_told_without_one(site):
     site.configure({"name": "staff", "format_columns": {}, "live": True})
-    assert site.json("reverse", "+33199001234")["name"] == "1"
+    told = site.json("reverse", "+33199001234")
+    assert (told["name"], told["fields"]["id"]) == (None, "1")
+    assert site.run("reverse", "+33199001234").stdout.startswith("name: -\n")
 
 
 @pytest.mark.parametrize("command", [("reverse", "1"), ("explain", "1"), ("lookup", "x")])

@@ -793,6 +793,19 @@ async def test_the_story_tells_that_no_region_says_which_numbers_are_national(
     assert ("no `region` is configured, so no number is national: set it" in lines) == is_told
 
 
+async def test_the_story_tells_what_a_number_would_be_without_the_prefixes_of_a_pbx(open_office):
+    office = await open_office(
+        {"name": "staff"},
+        profile={"strip_prefixes": ["0"]},
+        more={"region": "DE"},
+        staff=Directory(rows=[ADA]),
+    )
+    told = "without strip_prefixes and add_prefix it would be {}"
+    lines = (await who(office, "0041446681800")).story.lines()
+    assert told.format("+41446681800") in lines
+    assert not [line for line in (await who(office)).story.lines() if "without" in line]
+
+
 async def test_the_story_of_an_old_answer_tells_what_was_said_and_what_is_done(open_office):
     staff = Directory(rows=[ADA])
     office = await open_office(
@@ -830,12 +843,13 @@ async def test_the_story_of_nobody_says_so(open_office):
     assert (await who(office)).story.lines()[-1] == "answer: nobody"
 
 
-async def test_a_contact_without_a_caller_name_is_told_by_its_id(open_office):
+async def test_that_a_contact_has_no_caller_name_is_told_with_its_id(open_office):
     office = await open_office(
         {"name": "staff", "sync": False, "format_columns": {}}, staff=Directory(rows=[ADA])
     )
     answer = await who(office)
-    assert (name(answer), answer.story.lines()[-1]) == (None, "answer: 1")
+    told = "answer: 1, who has no name (its formatted column 'reverse' is empty)"
+    assert (name(answer), answer.story.lines()[-1]) == (None, told)
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -258,6 +258,29 @@ async def test_a_held_run_is_told_each_time(ground, directory, caplog):
     assert len(ground.names()) == 60
 
 
+async def test_that_nothing_has_changed_is_told_once(ground, directory, caplog):
+    caplog.set_level(logging.DEBUG)
+    directory.rows = people(2)
+    source = source_of(directory, sync={"every": SOON})
+    async with scheduled(ground, source):
+        await until(lambda: said(caplog, "2 contacts, 0 added, 0 changed, 0 removed")[0] >= 2)
+        directory.rows = people(3)
+        await until(lambda: said(caplog, "3 contacts, 1 added")[0])
+    assert said(caplog, "2 contacts, 2 added")[1] == {logging.INFO}
+    assert said(caplog, "2 contacts, 0 added")[1] == {logging.DEBUG}
+    assert said(caplog, "3 contacts, 1 added")[1] == {logging.INFO}
+
+
+async def test_that_nobody_is_left_is_a_warning(ground, directory, caplog):
+    directory.rows = people(2)
+    source = source_of(directory, sync={"every": SOON})
+    await ground.sync(source)
+    directory.rows = []
+    async with scheduled(ground, source):
+        await until(lambda: said(caplog, "0 contacts, 0 added, 0 changed, 2 removed")[0])
+    assert said(caplog, "2 removed")[1] == {logging.WARNING}
+
+
 async def test_a_damaged_index_is_filled_again_by_every_source(ground, directory, caplog):
     one = source_of(Directory(rows=people(1)), name="one", backend="fake", sync={"every": LATER})
     other = source_of(directory, name="other", backend="fake", sync={"every": LATER, "at_start": False})

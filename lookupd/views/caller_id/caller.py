@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from lookupd.views.caller_id.name import Junk, ascii_only, clean, cut
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp import web
 
     from lookupd.answer import Answer
@@ -31,10 +33,13 @@ class Caller:
 class Callers:
     """Finds callers for guests."""
 
-    def __init__(self, reverse: Reverse, guests: Guests, settings: Settings) -> None:
+    def __init__(
+        self, reverse: Reverse, guests: Guests, settings: Settings, complain: Callable[[str], None]
+    ) -> None:
         self._reverse = reverse
         self._guests = guests
         self._settings = settings
+        self._complain = complain
         self._junk = Junk(settings.junk)
 
     async def find(self, request: web.Request, question: Question) -> Caller:
@@ -42,6 +47,8 @@ class Callers:
         guest = self._guests.admit(
             request, secret=question.secret, user=question.user, profile=question.profile
         )
+        if not question.has_number:
+            self._complain(f"{guest.name} asks without a number (it is sent as ?number=...)")
         profile = question.profile or guest.profile or self._settings.profile
         answer = self._reverse.at_once(guest.principal, profile, question.number)
         if answer is None:

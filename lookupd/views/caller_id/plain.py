@@ -29,7 +29,7 @@ class Plain:
         """The name; an empty body, or the fallback of the request, where nobody is known."""
         question = Question.of(request, self._settings)
         caller = await self._callers.find(request, question)
-        headers = answer_headers(caller.answer)
+        headers = answer_headers(caller.answer) if question.has_number else {"X-Lookupd-Failed": "question"}
         if request.query.get("format") == "hash":
             return text(_encoded(dict(self._pairs(caller, question))), headers)
         return text(caller.name or written(question.fallback, question), headers)

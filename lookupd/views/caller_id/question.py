@@ -20,6 +20,8 @@ class Question:
     """A number, and how its name is to look."""
 
     number: str
+    #: whether there is one at all, though it may be empty, as that of an anonymous caller
+    has_number: bool
     #: None where the request names none
     profile: str | None
     #: the user in whose name it is asked, if any
@@ -37,6 +39,7 @@ class Question:
         query, path = request.query, request.match_info
         return cls(
             number=_number(path.get("number") or query.get("number", "")),
+            has_number="number" in path or "number" in query,
             profile=query.get("profile") or None,
             user=query.get("user") or query.get("xivo_user_uuid") or None,
             secret=path.get("secret"),

@@ -19,6 +19,7 @@ from lookupd.views.caller_id.crm import Crm
 from lookupd.views.caller_id.opencnam import OpenCnam
 from lookupd.views.caller_id.plain import Plain, text
 from lookupd.views.caller_id.settings import Settings
+from lookupd.views.complaint import Complaints
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,7 +47,8 @@ class CallerIdView(BaseViewPlugin):
     def load(self, args: ViewArgs, /) -> None:
         settings = Settings.model_validate(switch(args["config"].get("caller_id")))
         guests = args["guests"]
-        callers = Callers(args["services"]["reverse"], guests, settings)
+        complain = Complaints(logger, "caller names").tell
+        callers = Callers(args["services"]["reverse"], guests, settings, complain)
         plain, opencnam = Plain(callers, settings), OpenCnam(callers, settings)
         crm = Crm(callers, guests, settings)
         routes: dict[str, Answering] = {
@@ -58,10 +60,10 @@ class CallerIdView(BaseViewPlugin):
         }
         for path, answering in routes.items():
             for prefix in ("", SECRET):
-                args["http_app"].router.add_get(prefix + path, quiet(answering))
+                args["http_app"].router.add_get(prefix + path, quiet(answering, complain))
 
 
-def quiet(answering: Answering) -> Handler:
+def quiet(answering: Answering, complain: Callable[[str], None]) -> Handler:
     """The same, with an empty body and a header for whatever goes wrong."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -74,7 +76,8 @@ def quiet(answering: Answering) -> Handler:
             return _failed("guest", 404) if is_hidden else _failed("guest", 401, **_CHALLENGE)
         except Throttled as error:
             return _failed("guest", 429, **{"Retry-After": str(int(error.seconds) + 1)})
-        except QuestionError:
+        except QuestionError as error:
+            complain(str(error))
             return _failed("question", 404)
         except LookupdError as error:
             logger.error("a caller's name could not be asked for: %s", error)  # noqa: TRY400 - it tells all

@@ -11,6 +11,7 @@ from typing_extensions import override
 from lookupd.auth import Everybody
 from lookupd.guestway import address_of
 from lookupd.plugins import BaseViewPlugin, ViewArgs
+from lookupd.views.complaint import Complaints
 from lookupd.views.fastagi.conversation import LINE, Conversation, Desk, Over
 from lookupd.views.fastagi.naming import Naming
 from lookupd.views.fastagi.post import Post
@@ -24,8 +25,6 @@ logger = logging.getLogger(__name__)
 
 #: how long calls under way may take to finish when the view ends, in seconds
 DRAIN = 2.0
-#: different complaints that are logged; more of them are of one kind
-COMPLAINTS = 100
 
 
 class FastAgiView(BaseViewPlugin):
@@ -46,7 +45,7 @@ class FastAgiView(BaseViewPlugin):
                 naming=Naming(settings),
                 principal=Everybody().principal(None, str(settings.tenant) if settings.tenant else None),
                 reverse=args["services"]["reverse"],
-                complain=Complaints().tell,
+                complain=Complaints(logger, "FastAGI").tell,
             )
         )
         return self._server.open()
@@ -54,19 +53,6 @@ class FastAgiView(BaseViewPlugin):
     @override
     def unload(self) -> Awaitable[None] | None:
         return None if self._server is None else self._server.close()
-
-
-class Complaints:
-    """What is wrong is told once, not with each call."""
-
-    def __init__(self) -> None:
-        self._told: set[str] = set()
-
-    def tell(self, text: str) -> None:
-        """Log it, unless that was done."""
-        if text not in self._told and len(self._told) < COMPLAINTS:
-            self._told.add(text)
-            logger.warning("FastAGI: %s", text)
 
 
 class Server:

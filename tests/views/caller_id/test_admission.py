@@ -121,7 +121,7 @@ async def test_what_nobody_foresaw_is_logged_and_has_no_body(caplog):
         raise RuntimeError("planted")
 
     app = web.Application()
-    app.router.add_get("/p/{secret}/cid", quiet(broken))
+    app.router.add_get("/p/{secret}/cid", quiet(broken, lambda _text: None))
     async with (
         TestServer(app) as server,
         aiohttp.ClientSession() as session,

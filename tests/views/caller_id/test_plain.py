@@ -94,6 +94,22 @@ async def test_an_unknown_profile_is_a_failure_without_a_name(site):
     assert (reply.status, reply.body, reply.headers["X-Lookupd-Failed"]) == (404, b"", "question")
 
 
+@pytest.mark.asyncio(loop_scope="function")
+async def test_what_is_asked_wrongly_is_told_once_in_the_log(new_site, caplog):
+    site = await new_site()
+    for path in ("/cid", "/cid?nummer=1", "/cid?number=", "/crm"):
+        reply = await cid(site, path)
+        assert reply.status == 200
+        assert ("X-Lookupd-Failed" in reply.headers) == (path in {"/cid", "/cid?nummer=1"})
+    for _ in range(2):
+        await cid(site, number=NUMBER, profile="nobodys")
+    warnings = [record.message for record in caplog.records if "caller names" in record.message]
+    assert warnings == [
+        "caller names: 127.0.0.1 asks without a number (it is sent as ?number=...)",
+        "caller names: no profile is called 'nobodys' in this tenant (see 'profiles' in the configuration)",
+    ]
+
+
 async def test_a_fallback_is_shown_for_nobody_and_is_made_harmless(site):
     assert (await cid(site, number="0155555555", fallback='A "B",\r\n<C>')).body == b"A B C"
     assert (await cid(site, number=NUMBER, fallback="x")).body == NAME

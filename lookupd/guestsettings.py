@@ -7,9 +7,9 @@ from ipaddress import ip_network
 from typing import Annotated
 from uuid import UUID  # noqa: TC003 - pydantic reads it
 
-from pydantic import AfterValidator, Field, IPvAnyNetwork
+from pydantic import AfterValidator, Field
 
-from lookupd.setting import Section
+from lookupd.setting import Network, Section
 
 _URL = re.compile(r"https?://[^/?#\s@]+(?:/[^?#\s]*)?")
 
@@ -24,12 +24,12 @@ def _url(text: str) -> str:
 class GuestSettings(Section):
     """Telephones and PBXes that cannot send a token."""
 
-    subnets: tuple[IPvAnyNetwork, ...] = Field(
+    subnets: tuple[Network, ...] = Field(
         (ip_network("127.0.0.0/8"), ip_network("::1/128")),
         description="networks whose addresses may ask without any secret",
     )
     tenant: UUID | None = Field(None, description="whose directories they see; by default the default tenant")
-    proxies: tuple[IPvAnyNetwork, ...] = Field(
+    proxies: tuple[Network, ...] = Field(
         (),
         description="reverse proxies that are believed what they say about their clients (X-Forwarded-...)",
     )
@@ -40,7 +40,7 @@ class GuestSettings(Section):
         1.0, gt=0, allow_inf_nan=False, description="contacts a guest may be told a second, in the long run"
     )
     burst: int = Field(1000, ge=1, description="contacts a guest may be told at once, after a time of rest")
-    trusted: tuple[IPvAnyNetwork, ...] = Field(
+    trusted: tuple[Network, ...] = Field(
         (), description="networks, such as that of a PBX with many calls, whose contacts are not counted"
     )
     min_term: int = Field(

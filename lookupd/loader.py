@@ -6,6 +6,7 @@ A plugin is imported only when somebody asks for it, and tried again when somebo
 from __future__ import annotations
 
 import inspect
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeGuard
 
@@ -72,7 +73,10 @@ def _namespace(kind: Kind) -> str:
 
 def _reason(entry_point: EntryPoint, error: BaseException) -> str:
     if entry_point.value.startswith("lookupd.") and _is_of_an_extra(error):
-        return f"needs the Python module {error.name!r}: pip install 'lookupd[{entry_point.name}]'"
+        return (
+            f"needs the Python module {error.name!r}, of lookupd's extra {entry_point.name!r}: in a checkout "
+            f"{sys.prefix}/bin/pip install '.[{entry_point.name}]'"
+        )
     return f"cannot be imported: {_told(error)}"
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
+from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, Annotated
 from uuid import NAMESPACE_DNS, uuid5
 
 import phonenumbers
 from apscheduler.triggers.cron import CronTrigger
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork
 
 from lookupd.template import Template
 
@@ -50,6 +51,17 @@ def _seconds(seconds: float) -> timedelta:
     return timedelta(seconds=max(seconds, -1.0))  # what is negative is refused later, however much
 
 
+def _network(value: object) -> object:
+    try:
+        meant = ip_network(value, strict=False) if isinstance(value, str) else None
+    except ValueError:
+        return value  # no network at all, which is told in any case
+    if meant is not None and "/" in str(value) and ip_interface(str(value)).ip != meant.network_address:
+        msg = f"{value!r} is an address in a network: write {str(meant)!r}"
+        raise ValueError(msg)
+    return value
+
+
 def _region(value: object) -> object:
     if value is False:
         msg = "YAML reads NO as false: write 'NO' for Norway"
@@ -57,7 +69,8 @@ def _region(value: object) -> object:
     if isinstance(value, str):
         value = value.upper()
         if value not in phonenumbers.SUPPORTED_REGIONS:
-            msg = f"{value!r} is not an ISO 3166 country code with telephone numbers"
+            meant = " (GB is the United Kingdom)" if value == "UK" else ""
+            msg = f"{value!r} is not an ISO 3166 country code with telephone numbers{meant}"
             raise ValueError(msg)
     return value
 
@@ -112,6 +125,7 @@ def _template(text: str) -> str:
 
 Span = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_positive)]
 SpanOrZero = Annotated[timedelta, BeforeValidator(_span), AfterValidator(_not_negative)]
+Network = Annotated[IPvAnyNetwork, BeforeValidator(_network)]
 Region = Annotated[str, BeforeValidator(_region)]
 Cron = Annotated[str, BeforeValidator(_cron)]
 Name = Annotated[str, Field(min_length=1, max_length=512)]

@@ -160,6 +160,15 @@ def test_three_mistakes_are_three_lines_at_once(mistakes):
         ("displays: {d: [{titel: x}]}", "displays.d.0.titel: unknown key (did you mean 'title'?)"),
         ("zzz: 1", "zzz: unknown key"),
         ("prot: 1", "prot: unknown key"),
+        (
+            "region: uk",
+            "region: 'UK' is not an ISO 3166 country code with telephone numbers (GB is the United Kingdom)",
+        ),
+        (
+            "guests: {subnets: [192.168.1.5/24]}",
+            "guests.subnets.0: '192.168.1.5/24' is an address in a network: write '192.168.1.0/24'",
+        ),
+        ("guests: {subnets: [lan]}", "guests.subnets.0: value is not a valid IPv4 or IPv6 network"),
         ("port: 1", "port: unknown key (did you mean 'http.port'?)"),
         (
             "sources: [{name: a, backend: b, every: 1h}]",

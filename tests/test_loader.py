@@ -108,7 +108,10 @@ def test_a_built_in_plugin_without_its_extra_says_what_to_install(tmp_path):
         text=True,
         check=False,
     )
-    said = "backend 'ldap' needs the Python module '_ldap': pip install 'lookupd[ldap]'"
+    said = (
+        "backend 'ldap' needs the Python module '_ldap', of lookupd's extra 'ldap': in a checkout "
+        f"{sys.prefix}/bin/pip install '.[ldap]'"
+    )
     assert run.stderr.splitlines()[-1].endswith(said)
 
 

@@ -187,7 +187,8 @@ def _read(path: Path, settings: Settings, stamp: Stamp) -> Iterator[Cells]:
     except OSError as error:
         raise unreadable(path, error) from error
     except UnicodeError as error:
-        raise SourceError(f"{path}: is not in the encoding {encoding} ({error}); set encoding") from error
+        remedy = "correct encoding, or leave it out" if settings.encoding else "set encoding"
+        raise SourceError(f"{path}: is not in the encoding {encoding} ({error}); {remedy}") from error
     if Stamp.of(path) != stamp:
         raise SourceError(f"{path}: was changed while it was read; it is read again next time")
 

@@ -199,7 +199,7 @@ def test_the_encoding_can_be_given(file, encoding):
 
 def test_a_file_that_is_not_in_the_given_encoding_is_an_error(file):
     plugin = opened(file, "id,name\n1,Zoé\n".encode("cp1252"), encoding="utf-8")
-    with pytest.raises(SourceError, match=r"not in the encoding utf-8 .* set encoding"):
+    with pytest.raises(SourceError, match=r"not in the encoding utf-8 .*; correct encoding, or leave it out"):
         list(plugin.list_all())
 
 
@@ -254,7 +254,7 @@ def test_a_file_with_a_header_only_has_no_rows(file):
         (b'id,name\n1,"Ann" Lee\n', "line 2: .* the file must be repaired"),
         (b"id,name\n1,A\0nn\n", "line 2: there are NUL bytes"),
         ("id,name\n1,Ann\n".encode("utf-16-le"), "there are NUL bytes"),
-        (b"id,name\n1,\x81\x8d\xff\xfe\x90\n", "set encoding"),
+        (b"id,name\n1,\x81\x8d\xff\xfe\x90\n", "correct encoding, or leave it out"),
     ],
 )
 def test_a_file_that_cannot_be_trusted_is_an_error(file, content, message):

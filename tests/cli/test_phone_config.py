@@ -189,3 +189,10 @@ def test_a_port_that_is_not_known_is_asked_for(site):
     result = configured(site, http={"port": 0})
     assert result.exit_code == 2
     assert "--url" in result.stderr
+
+
+def test_a_profile_that_is_not_there_is_told(site):
+    told = site.run("phone-config", "yealink", "--profile", "defualt", "--secret", "x")
+    assert told.exit_code == 0
+    assert "no profile is called 'defualt' yet (did you mean 'default'?)\n" in told.stderr
+    assert "no profile" not in site.run("phone-config", "yealink", "--secret", "x").stderr

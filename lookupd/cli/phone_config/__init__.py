@@ -113,7 +113,7 @@ def phone_config(  # noqa: PLR0913 - options of a command
         output.say("\n".join([problem, *lines]), err=True)
         ctx.exit(WRONG)
     server = Server(
-        url=_url(url) if url is not None else _configured(read(ctx)),
+        url=_url(url) if url is not None else _configured_for(ctx, profile),
         profile=profile,
         user=str(user) if user else None,
         secret=secret,
@@ -126,6 +126,14 @@ def phone_config(  # noqa: PLR0913 - options of a command
         output.say(f"{vendor.lower()} has no secrets: its address says whether it may ask", err=True)
     else:
         output.say("without --secret its address must be in guests.subnets of the configuration", err=True)
+
+
+def _configured_for(ctx: click.Context, profile: str) -> str:
+    """Where the configured daemon answers; says so where it has no such profile."""
+    config = read(ctx)
+    if profile not in {one.name or key for key, one in config.profiles.items()}:
+        output.say(f"no profile is called {profile!r} yet{hint(profile, config.profiles)}", err=True)
+    return _configured(config)
 
 
 @cache

@@ -7,9 +7,9 @@ from ipaddress import ip_network
 from typing import Literal
 from uuid import UUID  # noqa: TC003 - pydantic reads it
 
-from pydantic import Field, IPvAnyNetwork
+from pydantic import Field
 
-from lookupd.setting import Name, Section, Span
+from lookupd.setting import Name, Network, Section, Span
 from lookupd.views.caller_id.settings import JUNK
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
@@ -20,7 +20,7 @@ class Settings(Section):
 
     listen: Name = Field("127.0.0.1", description="address or host name to listen on")
     port: int = Field(4573, ge=0, le=65535, description="0: any that is free")
-    subnets: tuple[IPvAnyNetwork, ...] = Field(LOOPBACK, description="networks whose addresses may ask")
+    subnets: tuple[Network, ...] = Field(LOOPBACK, description="networks whose addresses may ask")
     profile: Name = Field("default", description="profile of calls whose script names none")
     tenant: UUID | None = Field(None, description="tenant of the profiles; none: the default one")
     when: Literal["unnamed", "always"] = Field("unnamed", description="which calls are looked up")

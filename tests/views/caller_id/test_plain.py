@@ -105,7 +105,7 @@ async def test_what_is_asked_wrongly_is_told_once_in_the_log(new_site, caplog):
         await cid(site, number=NUMBER, profile="nobodys")
     warnings = [record.message for record in caplog.records if "caller names" in record.message]
     assert warnings == [
-        "caller names: 127.0.0.1 asks without a number (it is sent as ?number=...)",
+        "caller names: this machine asks without a number (it is sent as ?number=...)",
         "caller names: no profile is called 'nobodys' in this tenant (see 'profiles' in the configuration)",
     ]
 

@@ -192,6 +192,7 @@ def test_a_port_that_is_not_known_is_asked_for(site):
 
 
 def test_a_profile_that_is_not_there_is_told(site):
+    site.configure({"name": "staff"}, http={"listen": "127.0.0.1", "port": 9489})
     told = site.run("phone-config", "yealink", "--profile", "defualt", "--secret", "x")
     assert told.exit_code == 0
     assert "no profile is called 'defualt' yet (did you mean 'default'?)\n" in told.stderr

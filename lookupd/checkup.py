@@ -77,6 +77,28 @@ def view_mistakes(config: Config, loader: Loader) -> list[str]:
     ]
 
 
+def doubts(config: Config) -> Iterator[str]:
+    """What is no mistake, and yet leaves callers without names, a line each."""
+    if not config.sources or not config.profiles:
+        yield config.mistake((), "without sources and profiles nobody has a name")
+    profiles = config.profiles.values()
+    for position, source in enumerate(config.sources):
+        own = [profile for profile in profiles if profile.tenant_uuid == source.tenant_uuid]
+        is_asked = any(source.name in profile.reverse.sources for profile in own)
+        if not is_asked and not any(source.name in profile.lookup.sources for profile in own):
+            yield config.mistake(("sources", position), "is in no profile, so nobody asks it")
+        if is_asked and source.sync is not None and not source.first_matched_columns:
+            where = ("sources", position, "first_matched_columns")
+            yield config.mistake(where, "is empty, so no number leads to its contacts")
+        if (source.region or config.region) is None:
+            yield config.mistake(
+                ("region",), f"is not set, so source {source.name!r} has no national numbers"
+            )
+    for key, profile in config.profiles.items():
+        if not profile.reverse.sources:
+            yield config.mistake(("profiles", key, "reverse", "sources"), "is empty: no caller has a name")
+
+
 def unusable(config: Config, loader: Loader) -> list[str]:
     """Sources and views whose plugin is not installed or cannot be imported, a line each."""
     views = loader.names("view")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _FIELD = re.compile(r"([^\[\]{}]+)((?:\[[^\[\]{}]+\])*)")
+#: brackets in which nothing is
+_HOLLOW = re.compile(r"\s*(?:\(\s*\)|\[\s*\]|<\s*>)")
 #: no list is so long that its items need more digits
 _DIGITS = 9
 _ITEM = re.compile(r"\[([^\[\]{}]+)\]")
@@ -35,9 +37,11 @@ class Template:
     def fill(self, fields: Mapping[str, object]) -> str | None:
         """The text for these fields, stripped; None when nothing is in it, or an item does not exist.
 
-        A name that is missing or None counts as empty; of several values the first is taken.
+        A name that is missing or None counts as empty, and brackets in which nothing is left go; of several
+        values the first is taken.
         """
         filled = []
+        is_partial = False
         for literal, name, items in self._parts:
             filled.append(literal)
             if name is None:
@@ -50,8 +54,11 @@ class Template:
                 value = _item(value, item)
                 if value is None:
                     return None
-            filled.append(shown(value))
-        return "".join(filled).strip() or None
+            text = shown(value)
+            filled.append(text)
+            is_partial = is_partial or not text
+        whole = "".join(filled)
+        return (_HOLLOW.sub("", whole) if is_partial else whole).strip() or None
 
 
 def shown(value: object) -> str:

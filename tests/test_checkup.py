@@ -259,3 +259,38 @@ def test_a_view_that_is_not_installed_is_told():
     [line] = checkup.unusable(config, Loader())
     assert line.startswith("views.calerid: no view is installed under the name 'calerid' (installed: ")
     assert line.endswith(" (did you mean 'caller_id'?)")
+
+
+@pytest.mark.parametrize(
+    ("source", "more", "said"),
+    [
+        ({}, {}, []),
+        ({}, {"sources": []}, ["without sources and profiles nobody has a name"]),
+        (
+            {"first_matched_columns": []},
+            {},
+            ["sources.0.first_matched_columns: is empty, so no number leads to its contacts"],
+        ),
+        ({"first_matched_columns": [], "sync": False}, {}, []),  # its back-end may know better
+        ({}, {"region": None}, ["region: is not set, so source 'a' has no national numbers"]),
+        ({"region": "DE"}, {"region": None}, []),
+        (
+            {},
+            {"profiles": {"p": {"lookup": {"sources": ["a"]}}}},
+            ["profiles.p.reverse.sources: is empty: no caller has a name"],
+        ),
+        (
+            {},
+            {"profiles": {"p": {"tenant": "2c34c282-433e-4bb8-8d56-fec14ff7e1e9"}}},
+            [
+                "sources.0: is in no profile, so nobody asks it",
+                "profiles.p.reverse.sources: is empty: no caller has a name",
+            ],
+        ),
+    ],
+)
+def test_doubts_are_told(source, more, said):
+    if more.get("sources") == []:
+        more = {**more, "profiles": {}}
+    told = [*checkup.doubts(config_of({"name": "a", **source}, **more))]
+    assert [line.removeprefix(": ") for line in told] == said

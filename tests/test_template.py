@@ -37,6 +37,11 @@ ROW = {
         ("{cn} {none}", "Ann Árvai"),
         ("  {cn}, {missing}", "Ann Árvai,"),
         ("{none}", None),
+        ("{cn} ({none})", "Ann Árvai"),
+        ("{cn} ({none} {age})", "Ann Árvai ( 42)"),
+        ("{missing} ({cn}) [{none}], <{none} {missing}>", "(Ann Árvai),"),
+        ("({none})", None),
+        ("{cn} ()", "Ann Árvai ()"),  # as it is meant
         ("{missing}", None),
         ("{blank}", None),
         ("", None),

@@ -29,9 +29,12 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
     """Say what is wrong with the configuration; without --online no network is touched."""
     config = enter(ctx)
     loader = Loader()
-    problems = checkup.unusable(config, loader)
+    problems, doubts = checkup.unusable(config, loader), [*checkup.doubts(config)]
     for line in problems:
         output.say(line, err=True)
+    if not is_json:
+        for line in doubts:
+            output.say(f"{line} (no mistake)", err=True)
     if online:
         reports = run(_ask(config, Sources(config, loader)))
         told = [asdict(report) for report in reports]
@@ -43,7 +46,7 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
         problems += [report.source for report in reports if not report.is_well]
     elif is_json:
         counts = {"sources": len(config.sources), "profiles": len(config.profiles)}
-        output.record({**counts, "mistakes": problems}, is_json=True)
+        output.record({**counts, "mistakes": problems, "doubts": doubts}, is_json=True)
     elif not problems:
         output.say(
             f"{ctx.obj}: {len(config.sources)} sources and {len(config.profiles)} profiles, no mistakes"

@@ -10,7 +10,17 @@ def test_a_right_configuration_is_told_in_one_line(site):
 
 
 def test_a_right_configuration_is_counted_for_programs(site):
-    assert site.json("check") == {"sources": 2, "profiles": 1, "mistakes": []}
+    assert site.json("check") == {"sources": 2, "profiles": 1, "mistakes": [], "doubts": []}
+
+
+def test_what_leaves_callers_without_a_name_is_told_though_it_is_no_mistake(site):
+    site.configure({"name": "staff"}, profiles={})
+    result = site.run("check")
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        "config.yml: without sources and profiles nobody has a name (no mistake)",
+        "config.yml: sources.staff: is in no profile, so nobody asks it (no mistake)",
+    ]
 
 
 def test_without_online_no_directory_is_touched(site):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,8 @@ from lookupd.profiles import Profiles
 from lookupd.sources import Sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from lookupd.config import Config
 
 
@@ -30,19 +32,12 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
     config = enter(ctx)
     loader = Loader()
     problems, doubts = checkup.unusable(config, loader), [*checkup.doubts(config)]
-    for line in problems:
+    told = [] if is_json else [f"{line} (no mistake)" for line in doubts]
+    for line in (*problems, *told):
         output.say(line, err=True)
-    if not is_json:
-        for line in doubts:
-            output.say(f"{line} (no mistake)", err=True)
     if online:
         reports = run(_ask(config, Sources(config, loader)))
-        told = [asdict(report) for report in reports]
-        if not is_json:
-            for report in told:
-                for oddity in report.pop("oddities"):
-                    output.say(f"{report['source']}: {oddity}", err=True)
-        output.table(told, is_json=is_json)
+        output.table(_lines(reports, is_json=is_json), is_json=is_json)
         problems += [report.source for report in reports if not report.is_well]
     elif is_json:
         counts = {"sources": len(config.sources), "profiles": len(config.profiles)}
@@ -53,6 +48,16 @@ def check(ctx: click.Context, *, online: bool, is_json: bool) -> None:
         )
     if problems:
         ctx.exit(FAILED)
+
+
+def _lines(reports: Sequence[checkup.Report], *, is_json: bool) -> list[dict[str, Any]]:
+    """The table; what is odd is no part of it, unless a program reads it."""
+    lines = [asdict(report) for report in reports]
+    if not is_json:
+        for line in lines:
+            for oddity in line.pop("oddities"):
+                output.say(f"{line['source']}: {oddity}", err=True)
+    return lines
 
 
 async def _ask(config: Config, sources: Sources) -> list[checkup.Report]:

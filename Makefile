@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: run test lint format bench bench-full transcript pictures fuzz chaos clean
+.PHONY: run test lint format bench bench-full transcript pictures fuzz chaos soak clean
 
 run: $(VENV)/.run  ## Start the daemon on the demo directory.
 	@$(BIN)/python tools/run_demo.py
@@ -44,6 +44,9 @@ fuzz: $(VENV)/.dev  ## Look for inputs that break a promise: every target for 60
 
 chaos: $(VENV)/.dev  ## Put every promise to the test, with real servers that fail; docs/promises.md.
 	$(BIN)/python -m chaos.run
+
+soak: $(VENV)/.dev  ## Hours of questions and syncs: do memory, files and threads stay? (MINUTES=120)
+	$(BIN)/python -m chaos.soak --minutes $(or $(MINUTES),120)
 
 clean:  ## Remove everything that was made.
 	rm -rf $(VENV) var build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

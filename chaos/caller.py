@@ -37,7 +37,10 @@ class Calls:
 
     def hear(self, number: int, body: bytes) -> bool:
         """Note what an answer says; whether it is right is told by that word."""
-        self.words.append(self._word(json.loads(body), self._questions[number % len(self._questions)][1]))
+        question, name = self._questions[number % len(self._questions)]
+        self.words.append(self._word(json.loads(body), name))
+        if self.words[-1] == WRONG:
+            print(f"asked {question!r}, not {name!r}: {body[:500]!r}", file=sys.stderr)
         return True
 
 
@@ -56,7 +59,9 @@ def word(answer: Mapping[str, Any], name: str | None) -> str:
 
 
 def word_of_lookup(answer: Mapping[str, Any], name: str | None) -> str:
-    """Whether a lookup found somebody of this name: "found" or "wrong"."""
+    """Whether a lookup found somebody of this name: "found", "partial" if time was up, or "wrong"."""
+    if answer["explain"]["is_partial"]:
+        return "partial"
     return "found" if any(name in result["column_values"] for result in answer["results"]) else WRONG
 
 
@@ -71,7 +76,7 @@ def word_of_plain(answer: Mapping[str, Any], name: str | None) -> str:
 KINDS: Mapping[str, tuple[str, Callable[[Mapping[str, Any], str | None], str]]] = {
     "reverse": ("/0.1/directories/reverse/{profile}/chaos?explain=true&exten={asked}", word),
     "plain": ("/0.1/directories/reverse/{profile}/chaos?exten={asked}", word_of_plain),
-    "lookup": ("/0.1/directories/lookup/{profile}?term={asked}", word_of_lookup),
+    "lookup": ("/0.1/directories/lookup/{profile}?explain=true&term={asked}", word_of_lookup),
 }
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 #: what an answer may come to without being wrong; see `caller.word`
-GOOD = frozenset({"fresh", "stale", "expired", "absent", "incomplete", "found"})
+GOOD = frozenset({"fresh", "stale", "expired", "absent", "incomplete", "found", "partial"})
 #: seconds that a question may take before it counts as not answered
 TIMEOUT = 5.0
 #: seconds that it may take to start and to tell

@@ -15,10 +15,14 @@ from tests.sync.ground import people
 NOW = datetime(2026, 1, 10, tzinfo=UTC)
 
 
+#: all runs are told, also those that change nothing
+ALL = {"log": {"level": "debug"}}
+
+
 @pytest.fixture
 def config(tmp_path):
     write_csv(tmp_path / "staff.csv", [ADA, BOB])
-    return write_config(tmp_path, {"name": "staff", "sync": {"every": "50ms"}})
+    return write_config(tmp_path, {"name": "staff", "sync": {"every": "50ms"}}, **ALL)
 
 
 def test_it_syncs_at_once_and_then_on_its_schedule(config):
@@ -57,7 +61,9 @@ def test_it_reads_its_configuration_again_when_it_is_told_to(config, ask):
     write_csv(config.with_name("partners.csv"), [BOB])
     with RunningProcess(*sync_process(config)) as process:
         process.wait_for("synced source 'staff'")
-        write_config(config.parent, {"name": "staff", "sync": {"every": "50ms"}}, {"name": "partners"})
+        write_config(
+            config.parent, {"name": "staff", "sync": {"every": "50ms"}}, {"name": "partners"}, **ALL
+        )
         ask(process)
         process.wait_for("synced source 'partners': 1 contacts")
         seen = process.log.count("synced source 'staff'")

@@ -61,9 +61,7 @@ def test_it_reads_its_configuration_again_when_it_is_told_to(config, ask):
     write_csv(config.with_name("partners.csv"), [BOB])
     with RunningProcess(*sync_process(config)) as process:
         process.wait_for("synced source 'staff'")
-        write_config(
-            config.parent, {"name": "staff", "sync": {"every": "50ms"}}, {"name": "partners"}, **ALL
-        )
+        write_config(config.parent, {"name": "staff", "sync": {"every": "50ms"}}, {"name": "partners"}, **ALL)
         ask(process)
         process.wait_for("synced source 'partners': 1 contacts")
         seen = process.log.count("synced source 'staff'")

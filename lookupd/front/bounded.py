@@ -53,6 +53,7 @@ class Bounded(web.RequestHandler):
         "client",
         "heard_at",
         "queued",
+        "searches_queued",
     )
 
     def __init__(
@@ -79,6 +80,8 @@ class Bounded(web.RequestHandler):
         self.heard_at = 0.0
         #: of what waits in the queue, so much is from here
         self.queued = 0
+        #: text searches among that, as far as they came alone
+        self.searches_queued = 0
         #: whether the next answer is the last; whether it is, or something else is to be done after it
         self._is_last = False
         self._has_end = False
@@ -116,11 +119,19 @@ class Bounded(web.RequestHandler):
         self._queue.waiting -= self.queued
         self.client.waiting -= self.queued
         self.queued = 0
+        if self.searches_queued:
+            self._waits_to_search(-1)
         self._has_end = True
         self._held = b""
         self._body = None
         self._watch.leave(self, self._address, self.client)
         super().connection_lost(exc)
+
+    def _waits_to_search(self, change: int) -> None:
+        """One more or one less text search waits to begin."""
+        self.searches_queued += change
+        self._watch.room.waiting += change
+        self.client.lookups_waiting += change
 
     def ends(self) -> None:
         """The next answer is the last."""

@@ -14,7 +14,6 @@ from typing_extensions import override
 from lookupd.front.bounded import Bounded
 from lookupd.front.form import Form
 from lookupd.front.kind import REVERSE_QUESTION, Kind, is_shown_bytes, kind_of_bytes
-from lookupd.front.queue import SAMPLE
 from lookupd.front.refusal import BUSY, BUSY_EMPTY, HEAD_TOO_LARGE
 
 if TYPE_CHECKING:
@@ -74,6 +73,8 @@ class Connection(Bounded):
             self.queued = 1
             self._read = self._request_count
             self.is_plain = data.startswith(REVERSE_QUESTION)
+            if not self.is_plain and kind_of_bytes(data) is Kind.LOOKUP:
+                self._waits_to_search(1)
         else:
             self._note(data, now)
 
@@ -83,6 +84,8 @@ class Connection(Bounded):
         self._queue.waiting += left - self.queued
         self.client.waiting += left - self.queued
         self.queued = left
+        if self.searches_queued:
+            self._waits_to_search(-1)
 
     def count_lookup(self) -> None:
         """The request that begins is a lookup."""
@@ -151,6 +154,8 @@ class Connection(Bounded):
         self._queue.waiting += new
         self.client.waiting += new
         self.queued += new
+        if self.queued == 1 and kind_of_bytes(data) is Kind.LOOKUP:
+            self._waits_to_search(1)
         self._watch.has_head(self)
         payload = self._messages[-1][1]
         self._body = None
@@ -198,13 +203,11 @@ class Connection(Bounded):
 
     @property
     def _is_full(self) -> bool:
-        """Whether no more text searches can begin, if many that wait are some; then none need be parsed."""
-        room, lookups, client = self._watch.room, self._load.lookups, self.client
+        """Whether no more text searches can begin when those that wait have; then none need be parsed."""
+        room, client = self._watch.room, self.client
         return (
-            lookups >= room.most
-            or client.lookups >= room.each
-            or lookups + self._queue.waiting >= max(room.most, SAMPLE)
-            or client.lookups + client.waiting >= max(room.each, SAMPLE)
+            self._load.lookups + room.waiting >= room.most
+            or client.lookups + client.lookups_waiting >= room.each
         )
 
     def _is_turned_away(self, data: bytes, now: float) -> bool:

@@ -46,9 +46,8 @@ class Limits:
     #: the same for a burst, and how long that may last
     burst_delay: float = 0.2
     burst_time: float = 0.1
-    #: this long without a delay, the next one is a burst again: a flood leaves no such pause
-    burst_pause: float = 0.3
-    #: this long without a reverse question refused, lookups are let in again
+    #: this long without a delay, the next one is a burst again; and without a reverse question refused,
+    #: lookups are let in again
     calm_time: float = 1.0
     #: how long idle connections stay when the front drains
     grace: float = 1.0

@@ -13,8 +13,9 @@ class Client:
     connections: int = 0
     in_flight: int = 0
     lookups: int = 0
-    #: requests that are read and not begun
+    #: requests that are read and not begun, and the text searches among them
     waiting: int = 0
+    lookups_waiting: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

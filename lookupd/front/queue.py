@@ -116,7 +116,7 @@ class Queue:
             delay += now - self._reading_since
         if delay <= share * limits.delay:
             return False
-        if now - self._last_long > limits.burst_pause:
+        if now - self._last_long > limits.calm_time:
             self._long_since = now
         self._last_long = now
         return delay > share * limits.burst_delay or now - self._long_since > limits.burst_time

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Room:
     """Bounds that follow what a search costs: on a slow machine, or in a large index, fewer begin."""
 
-    __slots__ = ("_cost", "_limits", "_load", "each", "most")
+    __slots__ = ("_cost", "_limits", "_load", "each", "most", "waiting")
 
     def __init__(self, limits: Limits, load: Load, cost: Callable[[], float] | None) -> None:
         """`cost` says how many seconds a search takes; without, bounds stay as high as they may be."""
@@ -24,6 +24,8 @@ class Room:
         self._cost = cost
         #: searches under way, of all clients and of one
         self.most = self.each = 0
+        #: searches that are read and not begun
+        self.waiting = 0
         self.measure()
 
     def measure(self) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.faults.load import Target, open_loop, slow_clients
-from tests.front.site import LOOKUP, REVERSE, request, site, wire
+from tests.front.site import LOOKUP, REVERSE, Wire, request, site, wire
 from tests.front.storm import open_storm, overload
 
 BURN = "burn=0.001"  # a millisecond of work for each
@@ -119,28 +119,33 @@ async def test_searches_that_wait_to_begin_count_too_and_a_call_is_answered_all_
         return reply if data.startswith(b"GET /0.1/directories/reverse/") else None
 
     async with site(at_once=at_once, lookups=16, lookups_each=12) as here, wire(here) as client:
-        here.front._queue.waiting += 15  # of other clients
+        room = here.front._watch.room
+        room.waiting += 15  # of other clients
         assert (await client.ask(LOOKUP)).status == 200
-        here.front._queue.waiting += 1
+        room.waiting += 1
         assert (await client.ask(LOOKUP)).status == 503
         assert (await client.ask(REVERSE)).status == 200
-        here.front._queue.waiting -= 16
+        room.waiting -= 16
         assert (await client.ask(LOOKUP)).status == 200
 
 
 async def test_what_has_begun_or_is_lost_waits_no_longer():
     async with site(gate=asyncio.Event(), lookups_each=3) as here, wire(here) as client:
-        async with wire(here) as lost:
-            lost.send(
-                request(REVERSE) * 9
-            )  # one begins, and the others wait for their turn on the connection
-            await here.until(lambda: here.begun == 1)
-            assert (await client.ask(LOOKUP)).status == 503
-        await here.until(lambda: here.front.load.connections == 1)
+        room = here.front._watch.room
+        wires = [await Wire.open(here) for _ in range(2)]
+        await here.until(lambda: len(here.front._watch._open) == 3)
+        own = client.writer.get_extra_info("sockname")
+        lost, begins = [one for one in here.front._watch._open if one._wire.get_extra_info("peername") != own]
+        for one in (lost, begins):
+            one.data_received(request(LOOKUP))  # in one turn of the loop
+        assert (room.waiting, lost.client.lookups_waiting) == (2, 2)
+        lost.drop("idle")
+        await here.until(lambda: here.begun and here.front.load.connections == 2)
+        assert (room.waiting, begins.client.lookups_waiting) == (0, 0)
         here.gate.set()
-        for _ in range(3):
-            assert (await client.ask(REVERSE)).status == 200
         assert (await client.ask(LOOKUP)).status == 200
+        for one in wires:
+            one.close()
 
 
 async def test_a_request_with_a_body_is_refused_when_it_is_parsed():

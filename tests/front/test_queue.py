@@ -4,7 +4,7 @@ from lookupd.front.kind import Kind, is_shown, is_shown_bytes, kind_of, kind_of_
 from lookupd.front.limits import Limits
 from lookupd.front.queue import SAMPLE, Queue
 
-LIMITS = Limits(delay=0.03, burst_delay=0.2, burst_time=0.1, burst_pause=0.3, calm_time=1.0)
+LIMITS = Limits(delay=0.03, burst_delay=0.2, burst_time=0.1, calm_time=1.0)
 
 
 class Clock:
@@ -56,20 +56,6 @@ def test_a_standing_queue_is_too_long_and_a_burst_is_not():
     clock.now += 1.1
     assert not queue.is_too_long(Kind.REVERSE, clock.now)
     queue.waiting = 210
-    assert queue.is_too_long(Kind.REVERSE, clock.now)
-
-
-def test_bursts_with_a_pause_between_them_are_no_standing_queue():
-    queue, clock = busy(0.001)
-    for _ in range(5):
-        queue.waiting = 150
-        assert not queue.is_too_long(Kind.REVERSE, clock.now)
-        clock.now += 0.35  # as where something else takes the processor now and then
-    for _ in range(3):
-        assert not queue.is_too_long(Kind.REVERSE, clock.now)
-        clock.now += 0.04
-    assert queue.is_too_long(Kind.REVERSE, clock.now)
-    clock.now += 0.25
     assert queue.is_too_long(Kind.REVERSE, clock.now)
 
 

@@ -34,18 +34,17 @@ def test_without_a_cost_there_are_as_many_as_there_may_be():
     assert (room.most, room.each) == (12, 9)
 
 
-@pytest.mark.parametrize("whose", ["of others", "of the same address"])
-async def test_a_few_that_wait_are_not_taken_for_searches(whose):
+async def test_others_that_wait_are_not_taken_for_searches():
     async with site(lookups_least=4, search_cost=lambda: 1.0) as here, wire(here) as client:
         assert (await client.ask(REVERSE)).status == 200
         room, [own] = here.front._watch.room, here.front._watch._clients.values()
-        assert (room.most, room.each) == (4, 3)
-        waiting = here.front._queue if whose == "of others" else own
-        waiting.waiting += SAMPLE - 1
+        here.front._queue.waiting += 2 * SAMPLE
+        own.waiting += 2 * SAMPLE
         assert (await client.ask(LOOKUP)).status == 200
-        waiting.waiting += 1
+        here.front._queue.waiting -= 2 * SAMPLE
+        own.lookups_waiting += room.each
         assert (await client.ask(LOOKUP)).status == 503
-        waiting.waiting -= SAMPLE
+        own.lookups_waiting -= room.each
 
 
 async def test_fewer_begin_once_they_take_longer_and_more_when_they_do_not():

@@ -10,6 +10,7 @@ import pytest
 from lookupd.cli import owner
 from lookupd.errors import LookupdError
 from tests.cli.test_main import real
+from tests.faults.killing import untraced
 
 #: nobody's, on any machine
 USER, GROUP = 54_321, 54_322
@@ -40,7 +41,11 @@ def data(tmp_path):
 
 def become(data, *, is_able=True):
     done = subprocess.run(
-        [sys.executable, "-c", CODE, str(data), str(is_able)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", CODE, str(data), str(is_able)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=untraced(os.environ),
     )
     users, groups, more = json.loads(done.stdout)
     return set(users), set(groups), more, done.stderr

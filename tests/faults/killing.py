@@ -24,8 +24,8 @@ SHOWN = 5  # lost writes that a message names
 TAIL = 2000  # bytes of its standard error that a message shows
 
 
-def _untraced(env: Mapping[str, str]) -> Mapping[str, str]:
-    """An environment without coverage: a killed program cannot tell it, and would start slower."""
+def untraced(env: Mapping[str, str]) -> dict[str, str]:
+    """An environment without coverage: who is killed, or becomes another user, cannot tell it."""
     return {key: value for key, value in env.items() if not key.startswith("COVERAGE_PROCESS_")}
 
 
@@ -40,7 +40,7 @@ class Running:
             self._process = subprocess.Popen(
                 command,
                 cwd=cwd,
-                env=_untraced(os.environ if env is None else env),
+                env=untraced(os.environ if env is None else env),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 #: the tiers, best first, and those by which a contact has the number itself
 _TIERS = tuple(Tier)
 _ITSELF = frozenset({Tier.EXACT, Tier.EXTENSION})
-#: digits of a number that hardly is an internal one
-_NATIONAL = 7
 
 
 class Index(Protocol):
@@ -94,7 +92,7 @@ class Case:
             self._story.add("{!r} is not a telephone number: nobody is asked", exten[:64])
         else:
             self._story.add("{!r} is read as {}", exten[:64], _shown(self.number))
-            if shared.profile.rules.region is None and _may_be_national(self.number):
+            if shared.profile.rules.region is None and self.number.may_be_national:
                 self._story.add("no `region` is configured, so no number is national: set it")
             if shared.profile.rules.completes:
                 self._tell_what_was_completed(exten, shared.profile.rules)
@@ -304,10 +302,6 @@ def _rank(candidate: Candidate) -> int:
 
 def _name(contact: Contact) -> str:
     return contact.display or f"{contact.uid}, who has no name (its formatted column 'reverse' is empty)"
-
-
-def _may_be_national(number: Number) -> bool:
-    return number.key.isdigit() and len(number.key) >= _NATIONAL
 
 
 def _shown(number: Number) -> str:

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from lookupd.profiles import Profile
     from lookupd.sourcesettings import SourceSettings
 
-#: digits of a number that hardly is an internal one
-_NATIONAL = 7
-
 
 @dataclass(slots=True)
 class _Cells:
@@ -94,5 +91,5 @@ class Inspection:
         numbers = parse_cell(cell, self.rules)
         if not numbers:
             self._no_numbers.setdefault(column, _Cells()).add(cell)
-        elif any(number.key.isdigit() and len(number.key) >= _NATIONAL for number in numbers):
+        elif any(number.may_be_national for number in numbers):
             self._outsiders.setdefault(column, _Cells()).add(cell)

@@ -11,6 +11,8 @@ from lookupd.number import plan
 SUFFIX_DIGITS = 9
 #: how many last digits a declared block may leave open
 BLOCK_DIGITS = 4
+#: digits of a number that hardly is an internal one
+_NATIONAL = 7
 
 
 class Number(NamedTuple):
@@ -34,6 +36,11 @@ class Number(NamedTuple):
     def is_block(self) -> bool:
         """Whether this stands for all numbers that begin alike: each `x` is any digit."""
         return self.key.endswith("x")
+
+    @property
+    def may_be_national(self) -> bool:
+        """Whether these are digits that no numbering plan explained, and too many for an internal number."""
+        return self.key.isdigit() and len(self.key) >= _NATIONAL
 
 
 class Tier(StrEnum):

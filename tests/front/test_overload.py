@@ -148,6 +148,18 @@ async def test_what_has_begun_or_is_lost_waits_no_longer():
             one.close()
 
 
+async def test_a_search_that_never_begins_waits_no_longer_when_its_connection_is_lost():
+    async with site(gate=asyncio.Event()) as here, wire(here) as client:
+        room, [own] = here.front._watch.room, here.front._watch._open
+        client.get(REVERSE)
+        await here.until(lambda: here.begun == 1)
+        client.get(LOOKUP)
+        await here.until(lambda: room.waiting == 1)
+        client.writer.transport.abort()
+        await here.until(lambda: not here.front.load.connections)
+        assert (room.waiting, own.client.lookups_waiting, here.begun) == (0, 0, 1)
+
+
 async def test_a_request_with_a_body_is_refused_when_it_is_parsed():
     async with site(delay=-1.0, burst_delay=-1.0, burst_time=0.0) as here, wire(here) as client:
         await too_many_wait(here)

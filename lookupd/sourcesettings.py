@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
+from apscheduler.triggers.cron import CronTrigger
 from pydantic import BeforeValidator, Field, model_validator
 
 from lookupd.number import ALL, Spelling
@@ -20,6 +21,9 @@ from lookupd.setting import (
     SpanOrZero,
     switch,
 )
+
+#: how late the end of a run may be, at least, before somebody should look why
+_LATE = timedelta(minutes=1)
 
 
 class SyncSettings(Section):
@@ -51,6 +55,18 @@ class SyncSettings(Section):
             msg = "every or cron is required (sync: false for a source that is never pulled)"
             raise ValueError(msg)
         return self
+
+    def is_overdue(self, ended: datetime, now: datetime) -> bool:
+        """Whether the run after one that ended at `ended` should have ended, too, however long it takes."""
+        every = self.every if self.cron is None else None
+        late = self.timeout if every is None else min(self.timeout, every)
+        return now - self._due(ended) > self.jitter + max(_LATE, late)
+
+    def _due(self, ended: datetime) -> datetime:
+        if self.cron is None:
+            return ended + (self.every or timedelta(0))
+        due: datetime = CronTrigger.from_crontab(self.cron, UTC).get_next_fire_time(None, ended)
+        return due
 
 
 class LiveSettings(Section):

@@ -206,6 +206,7 @@ class Office:
             broken_plugins={},
             front=Load(),
             clock=self.clock,
+            began=self.clock(),
         )
         for source in self.sources:
             with suppress(PluginError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from typing_extensions import override
@@ -15,7 +15,7 @@ from lookupd.source import State
 from lookupd.sync.end import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lookupd.freshness import Freshness
     from lookupd.front import Load
@@ -64,6 +64,8 @@ class SourceStatus:
     #: why the last run was held
     held: str | None
     last_run: Run | None
+    #: since when a run is missing; None where none is
+    overdue_since: datetime | None
     #: how it takes live questions just now
     condition: Condition
 
@@ -76,6 +78,11 @@ class SourceStatus:
             return f"{self._error}; before that: {self.held}" if self.held is not None else self._error
         if self.held is not None:
             return self.held
+        if self._error is None and self.overdue_since is not None:
+            return (
+                f"no run has ended since {self.overdue_since:%F %T} UTC, though one should have: is lookupd "
+                f"running, and is there room on its disk? Its log tells more"
+            )
         return self._error or self.last_error
 
     @property
@@ -87,6 +94,8 @@ class SourceStatus:
             return "sync held"
         if self._error is not None:
             return "last sync failed"
+        if self.overdue_since is not None:
+            return "sync overdue"
         return "does not answer" if self.last_error is not None else None
 
     @property
@@ -111,6 +120,7 @@ class StatusService(BaseServicePlugin):
             broken_plugins=args["broken_plugins"],
             front=args["load"],
             clock=lambda: datetime.now(UTC),
+            began=datetime.now(UTC),
         )
 
 
@@ -125,6 +135,8 @@ class Status:
     broken_plugins: Mapping[str, str]
     front: Load
     clock: Callable[[], datetime]
+    #: since when the sources are as they are configured
+    began: datetime
 
     def load(self) -> dict[str, object]:
         """The connections and requests of the daemon: what there is now, and what was refused so far."""
@@ -175,5 +187,17 @@ class Status:
             freshness=source.lifespan.freshness(since, self.clock()) if since is not None else None,
             held=synced.held if synced is not None else None,
             last_run=runs[0] if runs else None,
+            overdue_since=self._overdue_since(source, synced, runs),
             condition=source.condition,
         )
+
+    def _overdue_since(self, source: Source, synced: Synced | None, runs: Sequence[Run]) -> datetime | None:
+        """When the last run ended, or it was to be pulled for the first time, if that is too long ago."""
+        settings = source.settings.sync
+        if settings is None:
+            return None
+        ends = [run.started_at + timedelta(seconds=run.seconds) for run in runs]
+        if synced is not None and synced.synced_at is not None:
+            ends.append(synced.synced_at)
+        last = max(ends, default=self.began)
+        return last if settings.is_overdue(last, self.clock()) else None

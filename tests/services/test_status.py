@@ -12,6 +12,7 @@ from lookupd.front import Load
 from lookupd.health import FAILURES, Breaker
 from lookupd.services.status import Status
 from lookupd.source import State
+from lookupd.sourcesettings import SyncSettings
 from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, Paper, config_of
 
 SOON = timedelta(seconds=10)
@@ -25,6 +26,7 @@ def on_a_damaged_index(sources, answers, broken, clock):
         broken_plugins=broken,
         front=Load(),
         clock=clock,
+        began=clock(),
     )
 
 
@@ -110,6 +112,51 @@ async def test_a_run_that_is_held_is_trouble_until_one_succeeds(open_office):
     assert status.trouble.startswith("down; before that: source 'staff' would lose 59 of its 60 contacts")
     staff.error, staff.rows = None, everybody
     await office.sync()
+    assert (await status_of(office)).trouble is None
+
+
+@pytest.mark.parametrize(
+    ("sync", "waits", "begins"),
+    [
+        ({"every": "15m"}, {"minutes": 29}, {"minutes": 2}),
+        ({"every": "15m", "jitter": "5m"}, {"minutes": 34}, {"minutes": 2}),
+        ({"every": "1s"}, {"seconds": 60}, {"seconds": 2}),
+        ({"every": "4h", "timeout": "20m"}, {"hours": 4, "minutes": 19}, {"minutes": 2}),
+    ],
+)
+@pytest.mark.parametrize("is_synced", [True, False])
+async def test_a_run_that_does_not_come_is_trouble(open_office, sync, waits, begins, is_synced):
+    office = await open_office({"name": "staff", "sync": sync}, staff=Directory(rows=[ADA]))
+    if is_synced:
+        await office.sync()
+    office.clock.move(**waits)
+    assert (await status_of(office)).trouble is None
+    office.clock.move(**begins)
+    status = await status_of(office)
+    assert status.complaint == "sync overdue"
+    assert status.trouble.startswith("no run has ended since 20")
+
+
+@pytest.mark.parametrize(("minute", "is_overdue"), [(29, False), (31, True)])
+def test_a_run_by_cron_may_take_as_long_as_its_timeout(minute, is_overdue):
+    settings = SyncSettings.model_validate({"cron": "0 3 * * 1-5"})
+    friday, monday = datetime(2026, 1, 2, 3, 5, tzinfo=UTC), datetime(2026, 1, 5, 3, minute, tzinfo=UTC)
+    assert settings.is_overdue(friday, monday) is is_overdue
+
+
+async def test_a_run_that_failed_says_more_than_that_none_has_come_since(open_office):
+    staff = Directory(error=SourceError("down"))
+    office = await open_office({"name": "staff"}, staff=staff)
+    with pytest.raises(SourceError):
+        await office.sync()
+    office.clock.move(days=1)
+    status = await status_of(office)
+    assert (status.trouble, status.complaint) == ("down", "last sync failed")
+
+
+async def test_a_source_that_is_asked_live_only_waits_for_no_run(open_office):
+    office = await open_office({"name": "staff", "sync": False}, staff=Directory(rows=[ADA]))
+    office.clock.move(days=30)
     assert (await status_of(office)).trouble is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from lookupd.answer import INDEX, Answer, Failure, Known, Origin, Story
@@ -13,17 +14,18 @@ from lookupd.glance import keys
 from lookupd.number import Number, Tier, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from lookupd.contact import Contact
     from lookupd.index.reader import Candidate, Synced
-    from lookupd.live import Said
+    from lookupd.live import Held
     from lookupd.memory import Remembered
     from lookupd.number import NumberRules
     from lookupd.principal import Principal
     from lookupd.profiles import Profile
     from lookupd.source import Source
+    from lookupd.vigil import Said
 
 #: the tiers, best first, and those by which a contact has the number itself
 _TIERS = tuple(Tier)
@@ -52,12 +54,18 @@ class Live(Protocol):
         ...
 
     async def ask(
-        self, wanted: Mapping[Source, Sequence[Number]], principal: Principal, patience: float
+        self,
+        wanted: Mapping[Source, Sequence[Number]],
+        principal: Principal,
+        patience: float,
+        *,
+        held: Held,
+        named: Collection[Number],
     ) -> dict[Source, Said]:
         """What sources say now, within `patience` seconds; the first that has a number counts."""
         ...
 
-    def soon(self, source: Source, number: Number, principal: Principal) -> None:
+    def soon(self, source: Source, number: Number, principal: Principal, held: Contact | None = None) -> None:
         """Refresh behind."""
         ...
 
@@ -73,6 +81,8 @@ class Shared:
     clock: Callable[[], datetime]
     #: the sources the index stands for, by uuid, and since when it holds; none while it cannot be read
     pulled_at: Mapping[str, datetime]
+    #: the same, but since when the index has it: what was said earlier is over
+    settled_at: Mapping[str, datetime]
     #: why the index cannot be read
     trouble: str | None = None
 
@@ -116,6 +126,16 @@ class Case:
         asked = {id(standing) for standing in self._decision.to_ask()}
         return [source for source, standing in self._standings.items() if id(standing) in asked]
 
+    @property
+    def is_named(self) -> bool:
+        """Whether there is somebody to show, whatever else is said."""
+        return self._decision.best is not None
+
+    def held(self, source: Source) -> Contact | None:
+        """Who has this number itself in the index, of one source."""
+        known = self._standings[source].known
+        return None if known is None else _held(known)
+
     def hear(self, said: Mapping[Source, Said]) -> None:
         """Take in what sources said about this number, if anything."""
         if self.number is None:
@@ -137,7 +157,7 @@ class Case:
         return Answer(
             number=self.number,
             known=best,
-            age=self._shared.clock() - best.since if best is not None else None,
+            age=max(timedelta(0), self._shared.clock() - best.since) if best is not None else None,
             failed=(*self._index_failure(), *self._decision.failures()),
             story=self._story,
         )
@@ -148,7 +168,7 @@ class Case:
             try:
                 return self._indexed(number, wanted)
             except IndexUnusable as error:
-                self._shared = replace(self._shared, pulled_at={}, trouble=str(error))
+                self._shared = replace(self._shared, pulled_at={}, settled_at={}, trouble=str(error))
         self._story.add("{}", self._shared.trouble)
         return {}
 
@@ -200,24 +220,26 @@ class Case:
         standing.reason = standing.reason or heir.reason
 
     def _standing(self, source: Source, number: Number, known: Known | None) -> Standing:
-        pulled_at = self._shared.pulled_at.get(source.uuid)
+        settled_at = self._shared.settled_at.get(source.uuid)
         said = self._shared.live.remembered(source, number, self._shared.principal)
         if said is not None and said.contact is None:
             return self._denied(source, said, known)
         # What was said before the last good pull is over: the index knows better, also that he has left.
-        if (
-            said is not None
-            and said.contact is not None
-            and (pulled_at is None or said.at > (known.since if known else pulled_at))
-        ):
+        if said is not None and said.contact is not None and (settled_at is None or said.at >= settled_at):
             known = self._remembered(source, number, said.contact, said.at)
         if known is not None:
             return self._has(source, known)
-        return self._unasked(source) if pulled_at is None else self._not_indexed(source)
+        return self._unasked(source) if settled_at is None else self._not_indexed(source)
 
     def _denied(self, source: Source, said: Remembered, known: Known | None) -> Standing:
         """It was asked earlier, and has nobody with the number itself: it is not asked again so soon."""
-        if known is not None and known.tier in _ITSELF and not takes_back(said, known):
+        settled_at = self._shared.settled_at.get(source.uuid)
+        if (
+            known is not None
+            and settled_at is not None
+            and known.tier in _ITSELF
+            and not takes_back(said, known, settled_at)
+        ):
             return self._has(source, known)
         self._story.add("{!r} said at {:%F %T} UTC: nobody has this number", source.name, said.at)
         if known is None or known.tier in _ITSELF or known.freshness is Freshness.EXPIRED:
@@ -292,12 +314,18 @@ class Case:
         if self.number is None or standing.known is None or standing.was_asked or not source.asks_live:
             return
         if standing.known.freshness is not Freshness.FRESH:
-            self._shared.live.soon(source, self.number, self._shared.principal)
+            held = _held(standing.known)
+            self._shared.live.soon(source, self.number, self._shared.principal, held)
             self._story.add("{!r} is asked again behind", source.name)
 
 
 def _rank(candidate: Candidate) -> int:
     return _TIERS.index(candidate.tier)
+
+
+def _held(known: Known) -> Contact | None:
+    is_held = known.origin is Origin.INDEX and known.tier in _ITSELF
+    return known.contact if is_held else None
 
 
 def _name(contact: Contact) -> str:

@@ -72,6 +72,11 @@ class Contact(NamedTuple):
         """The identity to show clients: None where the directory gave none."""
         return self.uid.partition(_MADE)[0] or None
 
+    @property
+    def has_own_id(self) -> bool:
+        """Whether the directory finds it by its uid, which is not made, wholly or in part."""
+        return _MADE not in self.uid
+
 
 class Shape:
     """How rows of one source become contacts."""

@@ -15,6 +15,7 @@ from lookupd.number import Tier, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from lookupd.answer import Known
     from lookupd.contact import Contact
@@ -100,9 +101,12 @@ def tier_of(contact: Contact, number: Number) -> Tier:
     return Tier.EXTENSION if tiers and Tier.EXACT not in tiers else Tier.EXACT
 
 
-def takes_back(absence: Remembered, known: Known) -> bool:
-    """Whether an absence ends what was known before it: directories are asked for exact numbers only."""
-    return absence.at > known.since and known.tier in {Tier.EXACT, Tier.EXTENSION}
+def takes_back(absence: Remembered, known: Known, settled_at: datetime) -> bool:
+    """Whether an absence ends what the index has, as it is settled since then.
+
+    Directories are asked for exact numbers only.
+    """
+    return absence.at >= settled_at and known.tier in {Tier.EXACT, Tier.EXTENSION}
 
 
 def _can_ask(standing: Standing) -> bool:

@@ -11,10 +11,11 @@ from lookupd.row import RowRefused
 
 if TYPE_CHECKING:
     from lookupd.contact import Shape
+    from lookupd.errors import SourceError
     from lookupd.number import Number
 
 #: what a source says about each number it has something to say about: the contact, or why it cannot tell
-Heard: TypeAlias = "dict[Number, Contact | SourceFailed]"
+Heard: TypeAlias = "dict[Number, Contact | SourceError]"
 
 
 class Hearing:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict
-from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from lookupd.contact import Contact
-from lookupd.errors import SourceError, SourceTimeout
+from lookupd.doubt import confirmed
+from lookupd.errors import SourceError
 from lookupd.memory import Memory, Remembered, asked
+from lookupd.vigil import Flight, Said, Vigil
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
+    from lookupd.contact import Contact
     from lookupd.memory import Asked
     from lookupd.number import Number
     from lookupd.principal import Principal
@@ -31,19 +32,9 @@ LEFT_ALONE = 16
 #: how long questions may take to end when they are told to, in seconds
 ENDING = 1.0
 
-#: what one source said about some numbers: a contact, None for nobody, or why it could not be asked
-Said: TypeAlias = "dict[Number, Contact | SourceError | None]"
-
-
-@dataclass(slots=True, eq=False, kw_only=True)
-class Flight:
-    """One question to one source on its way, about one number or more."""
-
-    source: Source
-    questions: tuple[Asked, ...]
-    task: asyncio.Task[Heard]
-    #: how many wait for it
-    waiting: int = 0
+#: contacts of the index by their sources and numbers
+Held: TypeAlias = "Mapping[Source, Mapping[Number, Contact]]"
+NOTHING: Held = MappingProxyType({})
 
 
 class Live:
@@ -52,9 +43,10 @@ class Live:
     def __init__(self, memory: Memory, clock: Callable[[], datetime]) -> None:
         self._memory = memory
         self._clock = clock
-        self._flying: dict[Asked, Flight] = {}
-        #: of each source, the flights that nobody waits for
-        self._alone: defaultdict[Source, set[Flight]] = defaultdict(set)
+        #: under the source itself, as another one may have taken its place under the same uuid
+        self._flying: dict[tuple[Source, Asked], Flight] = {}
+        #: of each source, the flights that nobody waits for, if there are any
+        self._alone: dict[Source, set[Flight]] = {}
         self._refreshed: dict[Asked, datetime] = {}
         self._tasks: set[asyncio.Task[Heard]] = set()
 
@@ -70,44 +62,52 @@ class Live:
         return remembered if self._clock() - remembered.at <= source.settings.absent_ttl else None
 
     async def ask(
-        self, wanted: Mapping[Source, Sequence[Number]], principal: Principal, patience: float
+        self,
+        wanted: Mapping[Source, Sequence[Number]],
+        principal: Principal,
+        patience: float,
+        *,
+        held: Held = NOTHING,
+        named: Collection[Number] = (),
     ) -> dict[Source, Said]:
         """What each source says about its numbers, all asked at once, within `patience` seconds.
 
         Of `wanted`, the first source that has a number is the one that counts: those after it are not waited
         for, and left out while they have said nothing. A source that is usually quick is not waited for as
-        long. A question that is being asked already is not asked again. One that is not answered in time goes
-        on to its source's own deadline, and is remembered for the next who asks.
+        long, where there is somebody to show: for the numbers `named`, or as another source has said. A
+        question that is being asked already is not asked again. One that is not answered in time goes on to
+        its source's own deadline, and is remembered for the next who asks.
+
+        `held` has contacts of the index; who they contradict is asked once more (see `confirmed`).
         """
-        flights = {source: self._fly(source, numbers, principal) for source, numbers in wanted.items()}
-        waits = {source: _wait(source, numbers, patience) for source, numbers in wanted.items()}
+        flights = {
+            source: self._fly(source, numbers, principal, held.get(source, {}))
+            for source, numbers in wanted.items()
+        }
+        vigil = Vigil(flights, patience, named)
         awaited = {flight for by_number in flights.values() for flight in by_number.values()}
         for flight in awaited:
             self._join(flight)
         try:
-            await _answered(flights, waits)
-            open_ = _open(flights)
-            return {
-                source: {
-                    number: _said(flight, number, waits[source])
-                    for number, flight in by_number.items()
-                    if flight.task.done() or flight in open_
-                }
-                for source, by_number in flights.items()
-            }
+            await vigil.keep()
+            return vigil.said()
         finally:
             for flight in awaited:
                 self._leave(flight)
 
-    def soon(self, source: Source, number: Number, principal: Principal) -> None:
-        """Ask behind, so that the next answer is fresh; at most once in REFRESH_EVERY for each number."""
+    def soon(self, source: Source, number: Number, principal: Principal, held: Contact | None = None) -> None:
+        """Ask behind, so that the next answer is fresh; at most once in REFRESH_EVERY for each number.
+
+        `held` is who has it in the index.
+        """
         question, now = asked(source, number, principal), self._clock()
         self._forget_refreshes(now)
-        if question not in self._refreshed and len(self._alone[source]) < LEFT_ALONE:
+        if question not in self._refreshed and self._has_room(source):
             self._refreshed[question] = now
-            flight = self._fly(source, [number], principal)[number]
+            known = {} if held is None else {number: held}
+            flight = self._fly(source, [number], principal, known)[number]
             if not flight.waiting:
-                self._alone[source].add(flight)
+                self._leave_alone(flight)
 
     async def close(self) -> None:
         """End every question that is still open."""
@@ -117,20 +117,42 @@ class Live:
         if tasks:
             await asyncio.wait(tasks, timeout=ENDING)
 
-    def _fly(self, source: Source, numbers: Sequence[Number], principal: Principal) -> dict[Number, Flight]:
+    def _fly(
+        self,
+        source: Source,
+        numbers: Sequence[Number],
+        principal: Principal,
+        held: Mapping[Number, Contact],
+    ) -> dict[Number, Flight]:
         """The flight that answers each number: one for all that are not being asked already."""
         questions = {number: asked(source, number, principal) for number in numbers}
-        new = {number: question for number, question in questions.items() if question not in self._flying}
+        new = {
+            number: question
+            for number, question in questions.items()
+            if (source, question) not in self._flying
+        }
         if new:
-            task = asyncio.create_task(self._answers(source, new, principal), name=f"ask-{source.name}")
+            task = asyncio.create_task(self._answers(source, new, principal, held), name=f"ask-{source.name}")
             flight = Flight(source=source, questions=tuple(new.values()), task=task)
             self._tasks.add(task)
-            self._flying.update(dict.fromkeys(flight.questions, flight))
+            self._flying.update({(source, question): flight for question in flight.questions})
             task.add_done_callback(lambda _: self._landed(flight))
-        return {number: self._flying[question] for number, question in questions.items()}
+        return {number: self._flying[source, question] for number, question in questions.items()}
 
-    async def _answers(self, source: Source, numbers: Mapping[Number, Asked], principal: Principal) -> Heard:
+    async def _answers(
+        self,
+        source: Source,
+        numbers: Mapping[Number, Asked],
+        principal: Principal,
+        held: Mapping[Number, Contact],
+    ) -> Heard:
+        time = asyncio.get_running_loop().time
+        end = time() + source.timeout.total_seconds()
         heard = await source.reverse_many([*numbers], principal, source.timeout)
+        if held:
+            doubted = {number: contact for number, contact in held.items() if number in numbers}
+            left = timedelta(seconds=max(0.0, end - time()))
+            heard = await confirmed(source, heard, doubted, principal, left)
         now = self._clock()
         for number, question in numbers.items():
             word = heard.get(number)
@@ -140,16 +162,15 @@ class Live:
 
     def _join(self, flight: Flight) -> None:
         flight.waiting += 1
-        self._alone[flight.source].discard(flight)
+        self._accompany(flight)
 
     def _leave(self, flight: Flight) -> None:
         """Somebody waits no more. What nobody waits for goes on, but only so many of one source."""
         flight.waiting -= 1
         if flight.waiting or flight.task.done():
             return
-        alone = self._alone[flight.source]
-        if len(alone) < LEFT_ALONE:
-            alone.add(flight)
+        if self._has_room(flight.source):
+            self._leave_alone(flight)
         else:  # this one: those before it have waited longer, and may be about to be answered
             flight.task.cancel()
             self._forget(flight)
@@ -164,59 +185,33 @@ class Live:
             logger.error("%s failed", flight.task.get_name(), exc_info=error)
 
     def _forget(self, flight: Flight) -> None:
-        self._alone[flight.source].discard(flight)
+        self._accompany(flight)
         for question in flight.questions:
-            if self._flying.get(question) is flight:
-                del self._flying[question]
+            if self._flying.get((flight.source, question)) is flight:
+                del self._flying[flight.source, question]
+
+    def _has_room(self, source: Source) -> bool:
+        """Whether one more question of a source may go on for nobody."""
+        return len(self._alone.get(source, ())) < LEFT_ALONE
+
+    def _leave_alone(self, flight: Flight) -> None:
+        self._alone.setdefault(flight.source, set()).add(flight)
+
+    def _accompany(self, flight: Flight) -> None:
+        """It is no longer one that nobody waits for."""
+        alone = self._alone.get(flight.source, set())
+        alone.discard(flight)
+        if not alone:
+            self._alone.pop(flight.source, None)
 
     def _forget_refreshes(self, now: datetime) -> None:
-        """The oldest stand first, so only what is over is looked at."""
-        while self._refreshed and now - next(iter(self._refreshed.values())) >= REFRESH_EVERY:
+        """The oldest stand first, so only what is over is looked at.
+
+        What lies ahead was noted before the clock was set back.
+        """
+        while self._refreshed and not self._is_lately(next(iter(self._refreshed.values())), now):
             del self._refreshed[next(iter(self._refreshed))]
 
-
-def _wait(source: Source, numbers: Sequence[Number], patience: float) -> float:
-    """How long to wait for a source, in seconds: how quick it is with one number says nothing of many."""
-    own = source.patience if len(numbers) == 1 else source.timeout
-    return max(0.0, min(patience, own.total_seconds()))
-
-
-async def _answered(flights: Mapping[Source, Mapping[Number, Flight]], waits: Mapping[Source, float]) -> None:
-    """Wait until every answer that counts is there, or was waited for as long as its source is."""
-    time = asyncio.get_running_loop().time
-    began = time()
-    waited: set[Source] = set()
-    while open_ := {flight for flight in _open(flights) if flight.source not in waited}:
-        end = began + min(waits[flight.source] for flight in open_)
-        tasks = [flight.task for flight in open_]
-        await asyncio.wait(tasks, timeout=max(0.0, end - time()), return_when=asyncio.FIRST_COMPLETED)
-        waited |= {source for source, wait in waits.items() if time() >= began + wait}
-
-
-def _open(flights: Mapping[Source, Mapping[Number, Flight]]) -> set[Flight]:
-    """The open questions that still count: for each number, those before the first source that has it."""
-    open_: set[Flight] = set()
-    found: set[Number] = set()
-    for by_number in flights.values():
-        open_ |= {
-            flight for number, flight in by_number.items() if number not in found and not flight.task.done()
-        }
-        found |= {number for number, flight in by_number.items() if _has(flight.task, number)}
-    return open_
-
-
-def _has(task: asyncio.Task[Heard], number: Number) -> bool:
-    if not task.done() or task.cancelled() or task.exception() is not None:
-        return False
-    return isinstance(task.result().get(number), Contact)
-
-
-def _said(flight: Flight, number: Number, wait: float) -> Contact | SourceError | None:
-    if not flight.task.done() or flight.task.cancelled():
-        return SourceTimeout(flight.source.name, timedelta(seconds=wait))
-    error = flight.task.exception()
-    if error is None:
-        return flight.task.result().get(number)
-    if isinstance(error, SourceError):
-        return error
-    raise error
+    @staticmethod
+    def _is_lately(instant: datetime, now: datetime) -> bool:
+        return timedelta(0) <= now - instant < REFRESH_EVERY

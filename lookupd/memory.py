@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: answers kept; the ones not used for longest go first
 CAPACITY = 50_000
+#: what was said so long after now was said by a clock that has been set back, and nobody knows when it was
+AHEAD = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +58,13 @@ class Memory:
     """Remembered answers of this process."""
 
     def __init__(
-        self, capacity: int = CAPACITY, keep: Callable[[Asked, Remembered], None] = lambda *_: None
+        self,
+        clock: Callable[[], datetime],
+        capacity: int = CAPACITY,
+        keep: Callable[[Asked, Remembered], None] = lambda *_: None,
     ) -> None:
         """`keep` is told of each new answer, to keep it for longer than the process lives."""
+        self._clock = clock
         self._capacity = capacity
         self._keep = keep
         self._answers: OrderedDict[Asked, Remembered] = OrderedDict()
@@ -71,8 +78,12 @@ class Memory:
     def get(self, question: Asked) -> Remembered | None:
         """What was said, however long ago."""
         remembered = self._answers.get(question)
-        if remembered is not None:
-            self._answers.move_to_end(question)
+        if remembered is None:
+            return None
+        if self._is_ahead(remembered):
+            self._drop(question)
+            return None
+        self._answers.move_to_end(question)
         return remembered
 
     def put(self, question: Asked, contact: Contact | None, now: datetime) -> None:
@@ -84,13 +95,17 @@ class Memory:
     def learn(self, question: Asked, remembered: Remembered) -> None:
         """A source said so to another process, or before this one began."""
         known = self._answers.get(question)
-        if known is None or known.at < remembered.at:
+        is_newer = known is None or known.at < remembered.at or self._is_ahead(known)
+        if is_newer and not self._is_ahead(remembered):
             self._take(question, remembered)
 
     def forget(self, sources: Container[str]) -> None:
         """Nothing that the sources with these uuids said counts any more."""
         for question in [question for question in self._answers if question.source in sources]:
             self._drop(question)
+
+    def _is_ahead(self, remembered: Remembered) -> bool:
+        return remembered.at - self._clock() > AHEAD
 
     def _take(self, question: Asked, remembered: Remembered) -> None:
         if question not in self._answers:

@@ -36,7 +36,7 @@ class Records:
         stack.push_async_callback(index.close)
         answers = Store(config.data / "answers.db", kept(sources), lambda: datetime.now(UTC))
         stack.push_async_callback(answers.close)
-        memory = Memory(keep=answers.keep)
+        memory = Memory(lambda: datetime.now(UTC), keep=answers.keep)
         await answers.start(memory.learn)
         live = Live(memory, lambda: datetime.now(UTC))
         stack.push_async_callback(live.close)

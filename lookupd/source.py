@@ -17,6 +17,7 @@ from lookupd.hearing import Heard, Hearing
 from lookupd.number import spellings
 from lookupd.plugins import QueryArgs, SourceArgs
 from lookupd.pullable import Batch, Pullable
+from lookupd.row import texts_of
 from lookupd.threads import Threads
 
 if TYPE_CHECKING:
@@ -197,6 +198,12 @@ class Source(Pullable):
         async with self._boundary.asking("list", timeout):
             rows = await self._boundary.call("list", [*uids], asker=self._asker(principal, timeout))
             return await self._contacts(rows, "list")
+
+    def finds(self, number: Number, contact: Contact) -> bool:
+        """Whether a directory that compares texts finds a contact by its number."""
+        cells = (contact.fields.get(column) for column in self.settings.first_matched_columns)
+        texts = {text for cell in cells if cell is not None for text in texts_of(cell)}
+        return not texts.isdisjoint(self._spellings(number))
 
     def load_args(self) -> SourceArgs:
         """What the plugin is loaded with: generic keys and its own in one flat section."""

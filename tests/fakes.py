@@ -191,7 +191,7 @@ class Office:
         self.paths = Paths(index=folder / "index.db", staging=folder / "staging")
         self.sources = Sources(config, loader)
         self.profiles = Profiles(config, self.sources)
-        self.live = Live(Memory(), self.clock)
+        self.live = Live(Memory(self.clock), self.clock)
         self.catalog = Catalog(self.profiles, self.sources, loader)
 
     async def __aenter__(self) -> Self:

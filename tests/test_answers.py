@@ -31,7 +31,7 @@ NUMBER = parse("0199001234", NumberRules(region="FR"))
 async def process(path, source, clock, pauses=QUICK):
     """The memory of one process, with its store; and the store."""
     store = Store(path, kept([source]), clock, pauses)
-    memory = Memory(keep=store.keep)
+    memory = Memory(clock, keep=store.keep)
     await store.start(memory.learn)
     try:
         yield memory, store
@@ -83,7 +83,7 @@ async def test_what_was_not_yet_written_of_a_changed_source_never_is(tmp_path, s
     question, later = asked(source, NUMBER, NOBODY), asked(source, Number(key="7"), NOBODY)
     async with process(path, source, clock, Pauses(gather=30, poll=30)) as (memory, store):
         memory.put(question, None, clock())
-        store.follow(kept([changed]), {source.uuid})
+        store.follow(kept([changed]), frozenset({source.uuid}))
         memory.put(later, None, clock())
     async with process(path, changed, clock) as (memory, _):
         assert memory.get(later) is not None
@@ -144,6 +144,45 @@ async def test_no_token_stands_in_the_file(tmp_path, source):
         memory.put(asked(source, NUMBER, holder), None, clock())
         assert memory.get(asked(source, NUMBER, NOBODY)) is None, "another caller's answer is not shared"
     assert b"canary-token" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("is_purged", [True, False])
+async def test_what_was_said_by_a_clock_that_has_been_set_back_gives_way(tmp_path, source, is_purged):
+    clock, path, question = Clock(), tmp_path / "answers.db", asked(source, NUMBER, NOBODY)
+    async with process(path, source, clock) as (memory, _):
+        memory.put(question, None, clock())
+    clock.move(hours=-1)
+    pauses = Pauses(gather=0.001, poll=0.01, purge=0.0) if is_purged else QUICK
+    async with process(path, source, clock, pauses) as (memory, _):
+        assert memory.get(question) is None
+        if is_purged:
+            await eventually_async(lambda: not rows(path), within=10)
+        contact = source.shape.contact(source.shape.checked(ADA))
+        memory.put(question, contact, clock())
+    async with process(path, source, clock) as (memory, _):
+        assert memory.get(question).contact.uid == contact.uid
+
+
+async def test_of_a_source_that_was_changed_nothing_comes_back_from_the_file(tmp_path, source):
+    clock, path, question = Clock(), tmp_path / "answers.db", asked(source, NUMBER, NOBODY)
+    async with process(path, source, clock) as (memory, store):
+        memory.put(question, None, clock())
+        await eventually_async(lambda: rows(path), within=10)
+        memory.forget({source.uuid})
+        store.follow(kept([source]), frozenset({source.uuid}))  # another password, say
+        await eventually_async(lambda: not rows(path), within=10)
+        assert memory.get(question) is None
+        memory.put(question, None, clock())
+    async with process(path, source, clock) as (memory, _):
+        assert memory.get(question) is not None
+
+
+async def test_a_source_that_is_asked_in_other_spellings_is_asked_again(tmp_path, source):
+    clock, path, question = Clock(), tmp_path / "answers.db", asked(source, NUMBER, NOBODY)
+    async with process(path, source, clock) as (memory, _):
+        memory.put(question, None, clock())
+    async with process(path, source_of(Directory(), live={"spellings": ["e164"]}), clock) as (memory, _):
+        assert memory.get(question) is None
 
 
 async def test_a_source_that_is_set_otherwise_is_asked_again(tmp_path, source):
@@ -232,7 +271,7 @@ def test_only_so_many_answers_are_kept_the_newest(tmp_path, source):
     path, word = tmp_path / "answers.db", Remembered(contact=None, at=Clock()())
     batch = {Asked(source.uuid, Number(key=f"{number:06}"), ""): word for number in range(CAPACITY + 9)}
     with closing(file.connect(path)) as connection:
-        Table(kept([source])).exchange(connection, batch)
+        Table(kept([source])).exchange(connection, batch, Clock()())
     assert [number for number, _ in rows(path)] == [f"{number:06}" for number in range(9, CAPACITY + 9)]
 
 

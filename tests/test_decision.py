@@ -144,14 +144,14 @@ def test_a_contact_found_live_says_how_well_it_answers(asked, listed, tier):
         (Tier.EXACT, 1, True),
         (Tier.EXTENSION, 1, True),
         (Tier.EXACT, -1, False),
-        (Tier.EXACT, 0, False),
+        (Tier.EXACT, 0, True),
         (Tier.COMPANY, 1, False),
         (Tier.SUFFIX, 1, False),
     ],
 )
-def test_an_absence_ends_only_older_knowledge_of_the_very_number(tier, later, is_over):
+def test_an_absence_ends_only_what_was_settled_before_and_has_the_very_number(tier, later, is_over):
     absence = Remembered(contact=None, at=NOW + timedelta(minutes=later))
-    assert takes_back(absence, known("a", tier=tier)) is is_over
+    assert takes_back(absence, known("a", tier=tier), NOW) is is_over
 
 
 WORDS = st.sampled_from([*Freshness, ABSENT, NOT_INDEXED, UNASKED])

@@ -8,6 +8,7 @@ import pytest
 
 from lookupd.config import DEFAULT_TENANT
 from lookupd.errors import SourceError, SourceTimeout
+from lookupd.health import PATIENCE_LEAST
 from lookupd.live import LEFT_ALONE, Live
 from lookupd.memory import Asked, Memory, Remembered
 from lookupd.number import Number
@@ -25,7 +26,7 @@ def clock():
 
 @pytest.fixture
 async def live(clock):
-    asker = Live(Memory(), clock)
+    asker = Live(Memory(clock), clock)
     yield asker
     await asker.close()
 
@@ -250,6 +251,30 @@ async def test_refreshes_that_are_over_are_forgotten(live, clock, open_source):
     assert [question.number for question in live._refreshed] == [BOBS]
 
 
+async def test_after_a_clock_was_set_back_numbers_are_refreshed_again(live, clock, open_source):
+    directory = Directory(rows=[ADA])
+    source = await open_source(directory)
+    for times, hours in enumerate([0, -5, 9], start=1):
+        clock.move(hours=hours)
+        live.soon(source, ADAS, NOBODY)
+        await until(lambda times=times: questions(directory) == times and not live._flying)
+
+
+@pytest.mark.parametrize("word", [ADA, None])
+async def test_what_was_said_by_a_clock_that_has_been_set_back_does_not_count(clock, word, open_source):
+    source = await open_source(Directory(rows=[word] if word else []))
+    memory = Memory(clock)
+    live = Live(memory, clock)
+    await said(live, source)
+    clock.move(seconds=-59)
+    assert live.remembered(source, ADAS, NOBODY) is not None
+    clock.move(seconds=-2)
+    assert live.remembered(source, ADAS, NOBODY) is None
+    clock.move(hours=1)
+    assert live.remembered(source, ADAS, NOBODY) is None, "it is forgotten"
+    assert not memory.knows(ADAS)
+
+
 async def test_a_refresh_shares_a_question_that_is_in_flight(live, open_source):
     directory = hung()
     source = await open_source(directory)
@@ -273,7 +298,7 @@ async def test_a_refresh_that_fails_changes_nothing_that_is_remembered(live, clo
 
 
 async def test_closing_ends_what_is_in_flight(clock, open_source):
-    live = Live(Memory(), clock)
+    live = Live(Memory(clock), clock)
     source = await open_source(hung())
     asking = asyncio.create_task(said(live, source, patience=60))
     await until(lambda: live._tasks)
@@ -284,7 +309,7 @@ async def test_closing_ends_what_is_in_flight(clock, open_source):
 
 
 async def test_a_bug_is_not_told_as_a_failure_of_the_source(open_source, caplog):
-    live = Live(Memory(), lambda: 1 / 0)
+    live = Live(Memory(Clock()), lambda: 1 / 0)
     source = await open_source(Directory(rows=[ADA]))
     with pytest.raises(ZeroDivisionError):
         await said(live, source)
@@ -305,8 +330,47 @@ async def test_a_quick_source_is_not_waited_for_as_long_as_it_may_take(live, ope
     source = await open_source(hung())
     for _ in range(50):
         source.gate.health.answered(0.001)
+    words = await live.ask({source: [ADAS]}, NOBODY, LONG, named=[ADAS])
     with pytest.raises(SourceTimeout, match="within 50 ms"):
-        raise await said(live, source)
+        raise words[source][ADAS]
+
+
+async def test_a_quick_source_is_not_waited_for_long_once_one_behind_it_has_somebody(live, open_source):
+    quick, behind = await open_source(hung()), await open_source(Directory(rows=[ADA]))
+    for _ in range(50):
+        quick.gate.health.answered(0.001)
+    words = await live.ask({quick: [ADAS], behind: [ADAS]}, NOBODY, LONG)
+    assert str(words[quick][ADAS]) == "source 'fake' did not reply within 50 ms"
+    assert words[behind][ADAS].display == ADA["name"]
+
+
+async def test_where_nobody_is_known_yet_a_quick_source_has_all_of_its_time(live, open_source):
+    directory = hung()
+    source = await open_source(directory)
+    for _ in range(50):
+        source.gate.health.answered(0.001)
+    asking = asyncio.create_task(said(live, source))
+    await asyncio.sleep(3 * PATIENCE_LEAST.total_seconds())
+    directory.gate.set()
+    assert (await asking).display == ADA["name"]
+
+
+async def test_who_takes_the_place_of_a_source_is_asked_itself(live, open_source):
+    former, new = hung(), Directory(rows=[{**ADA, "name": "Ada at the new place"}])
+    source, other = await open_source(former), await open_source(new)
+    assert source.uuid == other.uuid
+    asking = asyncio.create_task(said(live, source))
+    await until(lambda: former.asked)
+    assert (await said(live, other)).display == "Ada at the new place"
+    former.gate.set()
+    assert (await asking).display == ADA["name"]
+
+
+async def test_a_source_that_nobody_waits_for_any_more_is_forgotten(live, open_source):
+    for _ in range(3):
+        await said(live, await open_source(Directory(rows=[ADA])), patience=0)
+    await until(lambda: not live._flying)
+    assert live._alone == {}
 
 
 async def test_many_numbers_at_once_are_waited_for_as_long_as_they_may_take(live, open_source):
@@ -396,7 +460,7 @@ async def test_a_plugin_that_does_not_stop_does_not_keep_us_from_ending(clock, o
                 except asyncio.CancelledError:
                     self.error = SourceError("goes on")
 
-    live, directory = Live(Memory(), clock), Stubborn(gate=asyncio.Event())
+    live, directory = Live(Memory(clock), clock), Stubborn(gate=asyncio.Event())
     source = await open_source(directory)
     live.soon(source, ADAS, NOBODY)
     await until(lambda: source.condition.in_flight)
@@ -411,7 +475,7 @@ def asked_of(key):
 
 
 def test_memory_keeps_the_answers_used_last(clock):
-    memory = Memory(capacity=2)
+    memory = Memory(clock, capacity=2)
     memory.put(asked_of("1"), None, clock.now)
     memory.put(asked_of("2"), None, clock.now)
     memory.get(asked_of("1"))
@@ -420,7 +484,7 @@ def test_memory_keeps_the_answers_used_last(clock):
 
 
 def test_memory_keeps_the_newest_word(clock):
-    memory = Memory(capacity=2)
+    memory = Memory(clock, capacity=2)
     memory.put(asked_of("1"), None, clock.now)
     clock.move(minutes=1)
     memory.put(asked_of("1"), None, clock.now)
@@ -428,16 +492,26 @@ def test_memory_keeps_the_newest_word(clock):
 
 
 def test_what_another_process_was_told_counts_if_it_is_newer(clock):
-    memory = Memory(keep=lambda *_: pytest.fail("it is kept already"))
+    memory = Memory(clock, keep=lambda *_: pytest.fail("it is kept already"))
     newer, older = (Remembered(contact=None, at=clock.now - timedelta(minutes=age)) for age in (1, 2))
     memory.learn(asked_of("1"), newer)
     memory.learn(asked_of("1"), older)
     assert memory.get(asked_of("1")) is newer
 
 
+def test_what_another_process_was_told_by_a_clock_that_was_set_back_counts_nowhere(clock):
+    memory, question = Memory(clock), Asked("a", ADAS, "")
+    now, ahead = clock(), clock() + timedelta(hours=1)
+    memory.learn(question, Remembered(contact=None, at=ahead))
+    assert memory.get(question) is None
+    memory.put(question, None, ahead)
+    memory.learn(question, Remembered(contact=None, at=now))
+    assert memory.get(question).at == now
+
+
 def test_what_is_said_here_is_kept(clock):
     kept = []
-    memory = Memory(keep=lambda question, said: kept.append((question, said.at)))
+    memory = Memory(clock, keep=lambda question, said: kept.append((question, said.at)))
     memory.put(asked_of("1"), None, clock.now)
     assert kept == [(asked_of("1"), clock.now)]
 

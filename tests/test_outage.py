@@ -43,7 +43,7 @@ async def opened(folder, config, now=None, **directories):
     if now is not None:
         office.clock.now = now
     store = Store(folder / "answers.db", kept(office.sources), office.clock, QUICK)
-    memory = Memory(keep=store.keep)
+    memory = Memory(office.clock, keep=store.keep)
     await store.start(memory.learn)
     office.live = Live(memory, office.clock)
     for source in office.sources:

@@ -1,12 +1,13 @@
 -- name: keep
--- What a source said, unless a later word is known. It gets a new id, so that other processes read it.
+-- What a source said, unless a later word is known. It gets a new id, so that other processes read it. What lies
+-- ahead of now was said by a clock that has been set back.
 INSERT OR REPLACE INTO answer (
     source, number, extension, caller, settings, at, uid, display, body, numbers
 )
 SELECT :source, :number, :extension, :caller, :settings, :at, :uid, :display, :body, :numbers
 WHERE NOT EXISTS (
     SELECT 1 FROM answer
-    WHERE source = :source AND number = :number AND extension = :extension AND caller = :caller AND at > :at
+    WHERE source = :source AND number = :number AND extension = :extension AND caller = :caller AND at > :at AND at <= :latest
 );
 
 -- name: news
@@ -26,6 +27,14 @@ DELETE FROM answer WHERE source = :source AND uid IS NULL AND at < :before;
 -- name: forget_contacts
 -- Contacts of a source that are too old for anything.
 DELETE FROM answer WHERE source = :source AND uid IS NOT NULL AND at < :before;
+
+-- name: forget_changed
+-- Answers of sources whose settings have changed (JSON uuids).
+DELETE FROM answer WHERE source IN (SELECT value FROM json_each(:sources));
+
+-- name: forget_ahead
+-- What was said by a clock that has been set back.
+DELETE FROM answer WHERE at > :latest;
 
 -- name: forget_sources
 -- Answers of sources that are no longer configured (JSON uuids of those that are), after a while.

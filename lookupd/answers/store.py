@@ -20,7 +20,7 @@ from lookupd.memory import CAPACITY
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Container, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -67,7 +67,7 @@ class Store:
         #: why answers cannot be kept at the moment; None when they can
         self.problem: str | None = None
         #: the sources to be kept from the next turn on, where they are others
-        self._followed: Mapping[str, Kept] | None = None
+        self._followed: tuple[Mapping[str, Kept], frozenset[str]] | None = None
         self._pending: dict[Asked, Remembered] = {}
         self._lock = threading.Lock()
         self._wake, self._ending = threading.Event(), threading.Event()
@@ -105,13 +105,13 @@ class Store:
                 del self._pending[next(iter(self._pending))]
         self._wake.set()
 
-    def follow(self, kept: Mapping[str, Kept], changed: Container[str]) -> None:
+    def follow(self, kept: Mapping[str, Kept], changed: frozenset[str]) -> None:
         """Keep the answers of these sources from now on; what the file holds of them is handed over again.
 
-        What waits to be written of the sources with the uuids `changed` was said under other settings.
+        What the sources with the uuids `changed` said under other settings goes, written or not.
         """
         with self._lock:
-            self._followed = kept
+            self._followed = kept, changed | (self._followed[1] if self._followed else frozenset())
             for question in [question for question in self._pending if question.source in changed]:
                 del self._pending[question]
         self._wake.set()
@@ -143,8 +143,8 @@ class Store:
                 batch = dict(self._pending)
                 followed, self._followed = self._followed, None
             if followed is not None:
-                self._table.follow(followed)
-            news = self._table.exchange(connection, batch)
+                self._table.follow(*followed)
+            news = self._table.exchange(connection, batch, self._clock())
             if news:
                 self._hand(news)
             self._written(batch)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lookupd.contact import Contact, ListedNumber
-from lookupd.memory import CAPACITY, Asked, Remembered
+from lookupd.memory import AHEAD, CAPACITY, Asked, Remembered
 from lookupd.number import Number
 from lookupd.secret import masked
 from lookupd.sql import statements
@@ -47,13 +47,17 @@ def kept(sources: Iterable[Source]) -> dict[str, Kept]:
         source.uuid: Kept(
             name=source.name,
             settings=source.shape.fingerprint(
-                {"backend": source.settings.backend, "config": masked(source.settings.config)}
+                {
+                    "backend": source.settings.backend,
+                    "config": masked(source.settings.config),
+                    "spellings": list(live.spellings),
+                }
             ),
             absent_ttl=source.settings.absent_ttl,
             contact_ttl=2 * source.settings.max_stale,
         )
         for source in sources
-        if source.settings.live is not None
+        if (live := source.settings.live) is not None
     }
 
 
@@ -65,6 +69,8 @@ class Table:
         #: the last id that was read or written
         self._seen = 0
         self._version: int | None = None
+        #: uuids of sources whose answers were given under other settings
+        self._changed: frozenset[str] = frozenset()
         #: how many were written since the oldest were removed
         self._added = 0
 
@@ -72,26 +78,35 @@ class Table:
         """Another file, or the same one opened again: nothing of it has been read."""
         self._seen, self._version = 0, None
 
-    def follow(self, kept: Mapping[str, Kept]) -> None:
-        """Other sources are kept from now on, so all of the file is to be read again."""
+    def follow(self, kept: Mapping[str, Kept], changed: frozenset[str]) -> None:
+        """Other sources are kept from now on, so all of the file is to be read again.
+
+        What it has of those with the uuids `changed` is to go before: their settings may differ in what no
+        fingerprint is made of, as a password does.
+        """
         self._kept = kept
+        self._changed |= changed
         self.begin()
 
-    def exchange(self, connection: sqlite3.Connection, batch: Mapping[Asked, Remembered]) -> list[Pair]:
+    def exchange(
+        self, connection: sqlite3.Connection, batch: Mapping[Asked, Remembered], now: datetime
+    ) -> list[Pair]:
         """Write a batch, and give what other processes have written since the last time."""
         version = connection.execute("PRAGMA data_version").fetchone()[0]
-        if not batch and version == self._version:
+        if not batch and not self._changed and version == self._version:
             return []
-        connection.execute("BEGIN IMMEDIATE" if batch else "BEGIN")
+        connection.execute("BEGIN IMMEDIATE" if batch or self._changed else "BEGIN")
         try:
+            if self._changed:
+                connection.execute(_SQL["forget_changed"], {"sources": json.dumps([*self._changed])})
             news = connection.execute(_SQL["news"], {"seen": self._seen, "most": CAPACITY}).fetchall()
-            connection.executemany(_SQL["keep"], self._rows(batch))
+            connection.executemany(_SQL["keep"], self._rows(batch, now))
             [(last,)] = connection.execute(_SQL["last"]).fetchall()
             connection.execute("COMMIT")
         except BaseException:
             _roll_back(connection)
             raise
-        self._seen, self._version = last, version
+        self._seen, self._version, self._changed = last, version, frozenset()
         self._added += len(batch)
         if self._added > CAPACITY // 10:
             self._cap(connection)
@@ -105,6 +120,7 @@ class Table:
                 ("forget_contacts", source.contact_ttl),
             ):
                 connection.execute(_SQL[name], {"source": uuid, "before": (now - span).timestamp()})
+        connection.execute(_SQL["forget_ahead"], {"latest": (now + AHEAD).timestamp()})
         before = (now - KEEP_STRANGERS).timestamp()
         connection.execute(_SQL["forget_sources"], {"sources": json.dumps([*self._kept]), "before": before})
         self._cap(connection)
@@ -113,7 +129,8 @@ class Table:
         connection.execute(_SQL["forget_oldest"], {"most": CAPACITY})
         self._added = 0
 
-    def _rows(self, batch: Mapping[Asked, Remembered]) -> Iterator[dict[str, object]]:
+    def _rows(self, batch: Mapping[Asked, Remembered], now: datetime) -> Iterator[dict[str, object]]:
+        latest = (now + AHEAD).timestamp()
         for question, remembered in batch.items():
             source, contact = self._kept.get(question.source), remembered.contact
             if source is not None:
@@ -124,6 +141,7 @@ class Table:
                     "caller": question.caller,
                     "settings": source.settings,
                     "at": remembered.at.timestamp(),
+                    "latest": latest,
                     "uid": contact and contact.uid,
                     "display": contact and contact.display,
                     "body": contact and contact.body,

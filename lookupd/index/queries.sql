@@ -70,7 +70,10 @@ ORDER BY id;
 
 -- name: sources
 -- Every source that was ever synced.
-SELECT id, uuid, name, generation, contacts, synced_at, full_at, cursor, held FROM source;
+SELECT
+    id, uuid, name, generation, contacts, synced_at, full_at, cursor, held,
+    (SELECT seconds FROM run WHERE source_id = source.id AND outcome = 'succeeded' ORDER BY id DESC LIMIT 1)
+FROM source;
 
 -- name: runs
 -- The last runs of a source, newest first.
@@ -91,7 +94,10 @@ UPDATE source SET cursor = NULL WHERE uuid = :uuid AND cursor IS NOT NULL AND se
 
 -- name: source
 -- One source.
-SELECT id, uuid, name, generation, contacts, synced_at, full_at, cursor, held FROM source WHERE uuid = ?;
+SELECT
+    id, uuid, name, generation, contacts, synced_at, full_at, cursor, held,
+    (SELECT seconds FROM run WHERE source_id = source.id AND outcome = 'succeeded' ORDER BY id DESC LIMIT 1)
+FROM source WHERE uuid = ?;
 
 -- name: fingerprints
 -- What is stored of some contacts (JSON uids).

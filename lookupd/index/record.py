@@ -25,6 +25,8 @@ class Synced:
     contacts: int
     #: when the last good pull began: what it holds was true then; None before the first
     synced_at: datetime | None
+    #: when that was written: what a directory said before may be older than what the pull brought
+    written_at: datetime | None
     #: when the last good pull of everything began
     full_at: datetime | None
     #: where the back-end goes on telling changes
@@ -85,6 +87,7 @@ def synced(row: Sequence[Any]) -> Synced:
             generation=row[3],
             contacts=row[4],
             synced_at=_instant(row[5]),
+            written_at=None if row[5] is None else _instant(row[5] + (row[9] or 0)),
             full_at=_instant(row[6]),
             cursor=row[7],
             held=row[8],

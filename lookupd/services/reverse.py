@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from typing_extensions import override
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from lookupd.answer import Answer
+    from lookupd.contact import Contact
     from lookupd.index.reader import Synced
     from lookupd.number import Number
     from lookupd.principal import Principal
@@ -49,7 +51,10 @@ class Reverse:
         self._profiles = profiles
         self._index = index
         #: of each profile, by tenant and name: what the index stands for, while it gives the same sources
-        self._pulled: dict[tuple[str, str], tuple[Mapping[str, Synced], dict[str, datetime]]] = {}
+        self._pulled: dict[tuple[str, str], tuple[Mapping[str, Synced], _Pulled]] = {}
+        #: what the index gave last; and of each source, since when it has what it has
+        self._synced: Mapping[str, Synced] | None = None
+        self._settled: dict[str, tuple[datetime, datetime]] = {}
         self._live = live
         self._clock = clock
         self._glances = {
@@ -78,21 +83,25 @@ class Reverse:
         shared = self._shared(principal, seen)
         cases = [Case(shared, exten) for exten in extens]
         while wanted := _wanted(seen, cases):
-            said = await self._live.ask(wanted, principal, end - asyncio.get_running_loop().time())
+            left = end - asyncio.get_running_loop().time()
+            named = [case.number for case in cases if case.number is not None and case.is_named]
+            said = await self._live.ask(wanted, principal, left, held=_held(cases), named=named)
             for case in cases:
                 case.hear(said)
         return [case.answer() for case in cases]
 
     def _shared(self, principal: Principal, profile: Profile) -> Shared:
-        pulled_at: dict[str, datetime] = {}
+        pulled = _Pulled({}, {})
         trouble = None
         try:
             synced = self._index.sources()
             name = profile.tenant, profile.name
-            known, pulled_at = self._pulled.get(name, (None, pulled_at))
+            known, pulled = self._pulled.get(name, (None, pulled))
             if known is not synced:
+                self._settle(synced)
                 pulled_at = _pulled_at(profile, synced)
-                self._pulled[name] = synced, pulled_at
+                pulled = _Pulled(pulled_at, {uuid: self._settled[uuid][1] for uuid in pulled_at})
+                self._pulled[name] = synced, pulled
         except IndexUnusable as error:
             trouble = str(error)
         return Shared(
@@ -101,9 +110,36 @@ class Reverse:
             index=self._index,
             live=self._live,
             clock=self._clock,
-            pulled_at=pulled_at,
+            pulled_at=pulled.at,
+            settled_at=pulled.settled_at,
             trouble=trouble,
         )
+
+    def _settle(self, synced: Mapping[str, Synced]) -> None:
+        """Note which sources have been pulled since the last look.
+
+        A pull counts from when it was written, and one that is seen to come from when it is seen: to be
+        written takes a moment.
+        """
+        if synced is self._synced:
+            return
+        is_first, self._synced = self._synced is None, synced
+        for uuid, one in synced.items():
+            if one.synced_at is None:
+                continue
+            known = self._settled.get(uuid)
+            if known is None or known[0] != one.synced_at:
+                written_at = (one.written_at if is_first else None) or self._clock()
+                self._settled[uuid] = one.synced_at, written_at
+
+
+class _Pulled(NamedTuple):
+    """What the index stands for, by uuid."""
+
+    #: since when it holds
+    at: dict[str, datetime]
+    #: since when the index has it
+    settled_at: dict[str, datetime]
 
 
 def _pulled_at(profile: Profile, synced: Mapping[str, Synced]) -> dict[str, datetime]:
@@ -115,6 +151,16 @@ def _pulled_at(profile: Profile, synced: Mapping[str, Synced]) -> dict[str, date
         and source.uuid in synced
         and (pulled_at := synced[source.uuid].synced_at) is not None
     }
+
+
+def _held(cases: Sequence[Case]) -> dict[Source, dict[Number, Contact]]:
+    """Whom the index has with the numbers that are asked for, of the sources that are asked."""
+    held: defaultdict[Source, dict[Number, Contact]] = defaultdict(dict)
+    for case in cases:
+        for source in case.to_ask():
+            if case.number is not None and (contact := case.held(source)) is not None:
+                held[source][case.number] = contact
+    return held
 
 
 def _wanted(profile: Profile, cases: Sequence[Case]) -> dict[Source, list[Number]]:

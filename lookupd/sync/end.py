@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from lookupd.sync.plan import Plan
@@ -26,7 +27,8 @@ class End:
     """How a run ended."""
 
     started_at: datetime
-    seconds: float
+    #: how many seconds it has taken so far
+    lasted: Callable[[], float]
     outcome: Outcome
     #: whether everything was pulled, not only what changed
     is_full: bool
@@ -43,7 +45,7 @@ class End:
         return {
             "source_id": source_id,
             "started_at": self.started_at.timestamp(),
-            "seconds": self.seconds,
+            "seconds": self.lasted(),
             "outcome": self.outcome,
             "is_full": self.is_full,
             "added": plan.added if plan else 0,

@@ -242,7 +242,7 @@ class Run:
     def _end(self, outcome: Outcome, stage: Stage, error: str | None = None) -> End:
         return End(
             started_at=self._started_at,
-            seconds=time.monotonic() - self._begun,
+            lasted=lambda: time.monotonic() - self._begun,
             outcome=outcome,
             is_full=self._pulled.is_full,
             cursor=self._pulled.cursor,

@@ -310,6 +310,102 @@ async def test_a_pull_that_brings_the_number_ends_a_remembered_absence(open_offi
     assert name(await who(office)) == ADA["name"]
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize("is_reloaded", [True, False])
+async def test_a_pull_that_brings_the_number_ends_an_absence_that_was_told_meanwhile(
+    open_office, is_first, is_reloaded
+):
+    staff = Directory(rows=[BOB])
+    office = await open_office({"name": "staff"}, staff=staff)
+    if not is_first:
+        await office.sync()
+        assert (await who(office, "0199005678")).known is not None
+    staff.gate = pulling = asyncio.Event()
+    syncing = asyncio.create_task(office.sync())
+    await until(lambda: staff.asked[-1:] == [("list_all", None)])
+    staff.gate, office.clock.now = None, datetime.now(UTC)
+    assert (await who(office)).known is None
+    staff.rows.append(ADA)
+    pulling.set()
+    await syncing
+    if is_reloaded:
+        office.reverse = Reverse(office.profiles, office.index, office.live, office.clock)
+    assert name(await who(office)) == ADA["name"]
+
+
+@pytest.mark.parametrize("written", ["+33 (0)1 99 00 12 34", "01 99 00 12 34 / 35", "01 99 00 12 34 (home)"])
+@pytest.mark.parametrize("days", [1, 30])
+async def test_who_is_not_found_by_the_number_is_looked_for_by_the_id(open_office, written, days):
+    staff = Directory(rows=[{**ADA, "number": written}])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    office.clock.move(days=days)
+    for _ in range(3):
+        assert name(await who(office)) == ADA["name"]
+        await until(lambda: not office.live._flying)
+    answer = await who(office)
+    assert (answer.known.origin, answer.known.freshness) == (Origin.REMEMBERED, Freshness.FRESH)
+    assert [question for question in staff.asked if question[0] == "list"] == [("list", ["1"])]
+
+
+async def test_of_two_who_share_a_number_the_index_names_the_one_it_did(open_office):
+    """The directory names whoever comes first, the index the one whose first column has the number."""
+    boss = {"id": "9", "name": "The Boss", "number": "0199001234", "mobile": None}
+    secretary = {"id": "0", "name": "A Secretary", "number": "0199007777", "mobile": "0199001234"}
+    staff = Directory(rows=[secretary, boss])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    office.clock.move(days=1)
+    for _ in range(2):
+        assert name(await who(office)) == "The Boss"
+        await until(lambda: not office.live._flying)
+    staff.rows = [secretary, {**boss, "number": None}]
+    office.clock.move(days=2)
+    assert name(await who(office)) == "The Boss"
+    await until(lambda: not office.live._flying)
+    assert name(await who(office)) == "A Secretary"
+
+
+async def test_who_cannot_be_looked_for_by_the_id_just_now_stays(open_office):
+    staff = Directory(rows=[{**ADA, "number": "+33 (0)1 99 00 12 34"}])
+    office = await open_office({"name": "staff"}, staff=staff)
+    await office.sync()
+    office.clock.move(days=1)
+    [source] = office.sources
+    hidden = source.by_uid
+
+    async def by_uid(*_):
+        raise SourceError("down")
+
+    source.by_uid = by_uid
+    for _ in range(2):
+        assert name(await who(office)) == ADA["name"]
+        await until(lambda: not office.live._flying)
+    source.by_uid = hidden
+    staff.rows = []
+    office.clock.move(minutes=1)
+    await who(office)
+    await until(lambda: not office.live._flying)
+    assert (await who(office)).known is None
+
+
+@pytest.mark.parametrize(
+    ("written", "stays"), [("01 99 00 12 34", False), ("+33 (0)1 99 00 12 34", True), (None, False)]
+)
+async def test_without_ids_only_who_could_have_been_found_is_gone(open_office, written, stays):
+    """`None`: the cell holds it beside another, so in a list of which each text can be found."""
+    number = ["0199009999", "+33199001234"] if written is None else written
+    staff = Directory(rows=[{**ADA, "number": number}])
+    office = await open_office({"name": "staff", "unique_column": None}, staff=staff)
+    await office.sync()
+    staff.rows = []
+    office.clock.move(days=1)
+    await who(office)
+    await until(lambda: not office.live._flying)
+    assert (name(await who(office)) == ADA["name"]) is stays
+    assert [question for question in staff.asked if question[0] == "list"] == []
+
+
 async def test_a_pull_that_misses_the_number_ends_a_remembered_contact(open_office):
     staff = Directory(rows=[BOB])
     office = await open_office({"name": "staff"}, staff=staff)
@@ -888,6 +984,7 @@ class OneNumberIndex:
             generation=1,
             contacts=1,
             synced_at=pulled_at,
+            written_at=pulled_at,
             full_at=pulled_at,
             cursor=None,
             held=None,
@@ -900,12 +997,14 @@ class OneNumberIndex:
         return self.synced
 
     def reverse(self, number, keys, sources):
+        if Tier.EXACT not in [tier for tier, _ in keys]:
+            return []
         return [candidate for candidate in self.candidates if candidate.synced.uuid in sources]
 
     def callers(self, number, sources, *, with_suffix):
         return [
             Caller(found.contact.display, found.contact.body, found.synced)
-            for found in self.reverse(number, (), sources)
+            for found in self.reverse(number, [(Tier.EXACT, number.key)], sources)
         ]
 
 
@@ -939,7 +1038,7 @@ async def answer_of(states, *, serve_expired):
             "default": {"reverse": {"sources": names, "timeout": "60s", "serve_expired": serve_expired}}
         },
     )
-    sources, memory, index = Sources(config, FakeLoader(**directories)), Memory(), OneNumberIndex()
+    sources, memory, index = Sources(config, FakeLoader(**directories)), Memory(lambda: NOW), OneNumberIndex()
     for source, state in zip(sources, states, strict=True):
         await source.open()
         if state["pulled"] is not None:
@@ -965,6 +1064,27 @@ async def answer_of(states, *, serve_expired):
     return answer, at_once
 
 
+async def test_a_pull_counts_from_when_it_is_there_however_long_it_takes_to_be_written():
+    config = config_of({"name": "staff", "live": {"timeout": "60s"}})
+    sources, memory, index = (
+        Sources(config, FakeLoader(staff=Directory())),
+        Memory(lambda: NOW),
+        OneNumberIndex(),
+    )
+    [source] = sources
+    await source.open()
+    live = Live(memory, lambda: NOW)
+    reverse = Reverse(Profiles(config, sources), index, live, lambda: NOW + timedelta(seconds=1))
+    index.add(source, before(60), None)
+    assert (await reverse.who(NOBODY, "default", ADAS)).known is None
+    assert live.remembered(source, KEY, NOBODY).at == NOW
+    index.synced = {}
+    index.add(source, before(1), source.shape.contact(ADA))
+    assert name(await reverse.who(NOBODY, "default", ADAS)) == ADA["name"]
+    await live.close()
+    await sources.close()
+
+
 def is_settled(states):
     """Whether a glance is enough: all pulled and fresh, nothing said, somebody there or nobody to ask."""
     return (
@@ -986,10 +1106,10 @@ def known_without_asking(state):
     pulled = state["pulled"] if state["is_synced"] else None
     said = state["said"] if state["asks_live"] else None
     indexed = ("indexed", pulled) if pulled is not None and state["is_indexed"] else None
-    if said is not None and said[0] == "has" and (pulled is None or said[1] < pulled):
+    if said is not None and said[0] == "has" and (pulled is None or said[1] <= pulled):
         return ("said", said[1])
     is_denied = said is not None and said[0] == "lacks" and said[1] <= ABSENT_TTL
-    if is_denied and (indexed is None or said[1] < pulled):
+    if is_denied and (indexed is None or said[1] <= pulled):
         return "absent"
     if indexed is not None:
         return indexed

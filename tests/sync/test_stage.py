@@ -12,7 +12,9 @@ from lookupd.sync.stage import Stage
 from tests.fakes import Directory, source_of
 from tests.sync.ground import Ground, people
 
-END = End(started_at=datetime(2026, 1, 1, tzinfo=UTC), seconds=1.0, outcome=Outcome.SUCCEEDED, is_full=True)
+END = End(
+    started_at=datetime(2026, 1, 1, tzinfo=UTC), lasted=lambda: 1.0, outcome=Outcome.SUCCEEDED, is_full=True
+)
 
 
 def staged(ground, rows):

@@ -14,6 +14,7 @@ import lookupd.glance
 from lookupd.case import Case, Shared
 from lookupd.errors import IndexUnusable
 from lookupd.glance import Glance
+from lookupd.pieces import in_pieces
 from lookupd.plugins import BaseServicePlugin, ServiceArgs
 
 if TYPE_CHECKING:
@@ -81,14 +82,14 @@ class Reverse:
         seen = self._profiles.get(principal.tenant, profile)
         end = asyncio.get_running_loop().time() + seen.settings.reverse.timeout.total_seconds()
         shared = self._shared(principal, seen)
-        cases = [Case(shared, exten) for exten in extens]
+        cases = [Case(shared, exten) async for exten in in_pieces(extens)]
         while wanted := _wanted(seen, cases):
             left = end - asyncio.get_running_loop().time()
             named = [case.number for case in cases if case.number is not None and case.is_named]
             said = await self._live.ask(wanted, principal, left, held=_held(cases), named=named)
-            for case in cases:
+            async for case in in_pieces(cases):
                 case.hear(said)
-        return [case.answer() for case in cases]
+        return [case.answer() async for case in in_pieces(cases)]
 
     def _shared(self, principal: Principal, profile: Profile) -> Shared:
         pulled = _Pulled({}, {})

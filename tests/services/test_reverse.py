@@ -18,6 +18,7 @@ from lookupd.index.reader import Caller, Candidate, Synced
 from lookupd.live import Live
 from lookupd.memory import Memory, asked
 from lookupd.number import Number, Tier
+from lookupd.pieces import PIECE
 from lookupd.principal import Principal
 from lookupd.profiles import Profiles
 from lookupd.services.reverse import Reverse
@@ -838,6 +839,23 @@ async def test_many_numbers_have_one_deadline(open_office):
     answers = await office.reverse.who_many(NOBODY, "default", [ADAS, "0199005678", "0199005678"])
     assert [[failure.source for failure in answer.failed] for answer in answers] == [["crm"]] * 3
     assert len(live_questions(crm)) == 1
+
+
+async def test_while_many_numbers_are_looked_for_others_have_their_turn(open_office):
+    office = await open_office({"name": "staff"}, staff=Directory(rows=[ADA]))
+    await office.sync()
+    turns = 0
+
+    async def other():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    waiting = asyncio.create_task(other())
+    await office.reverse.who_many(NOBODY, "default", [ADAS] * 10 * PIECE)
+    waiting.cancel()
+    assert turns > 1.5 * 9, "as the cases are made, and as they are answered"
 
 
 async def test_no_numbers_have_no_answers(open_office):

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from aiohttp import web
 from typing_extensions import override
 
+from lookupd.pieces import in_pieces
 from lookupd.plugins import BaseViewPlugin, ViewArgs
 from lookupd.rest import PREFIX, PRINCIPAL, json_response, text_response
 from lookupd.views.dird import parameter, shape
@@ -181,15 +182,16 @@ class UserReverse:
         user = request[PRINCIPAL].as_user(user_uuid)
         if parameter.flag(request.query, "explain"):
             answers = await self._reverse.who_many(user, profile, extens)
-            pairs = zip(answers, extens, strict=True)
-            return json_response({"results": [shape.explained(answer, exten) for answer, exten in pairs]})
+            pairs = in_pieces(zip(answers, extens, strict=True))
+            told = [shape.explained(answer, exten) async for answer, exten in pairs]
+            return json_response({"results": told})
         glance = self._reverse.glance(user.tenant, profile)
-        seen = [glance.of(exten) for exten in extens]
+        seen = [glance.of(exten) async for exten in in_pieces(extens)]
         unclear = [exten for who, exten in zip(seen, extens, strict=True) if who is None]
         heard = iter(await self._reverse.who_many(user, profile, unclear) if unclear else [])
         results = [
             shape.reverse(next(heard), exten) if who is None else shape.seen(who, exten)
-            for who, exten in zip(seen, extens, strict=True)
+            async for who, exten in in_pieces(zip(seen, extens, strict=True))
         ]
         return text_response(f'{{"results": [{", ".join(results)}]}}')
 

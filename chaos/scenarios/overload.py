@@ -221,7 +221,8 @@ def _refusals(url: str, seconds: float) -> tuple[int, int]:
 SCENARIO = Scenario(
     id="R19",
     name="overload",
-    promised="at 5x capacity 80 % of the peak, admitted ones within 100 ms (p99), else 503 and Retry-After",
+    promised="at 5x the capacity for searches 80 % of their peak; admitted ones, calls too, within 100 ms "
+    "(p99), else 503 and Retry-After; no share of the peak is promised for calls alone",
     how="the peak of text searches as they are typed, then 5 times as many by the clock over 1,000 "
     f"connections, while {CALLS} calls/s must all be answered; the same for the quickest search alone, then "
     f"{TIMES_CALLS:.0f} times the peak of calls; the middle of {ROUNDS} rounds each, "

@@ -125,6 +125,6 @@ UPDATE source SET
 WHERE id = :source_id;
 
 -- name: abandoned
--- Sources that are no longer configured to be synced (JSON uuids of those that are), last synced before an instant.
+-- Sources that are no longer configured to be synced (JSON uuids of those that are), not synced between two instants.
 SELECT id, name FROM source
-WHERE uuid NOT IN (SELECT value FROM json_each(?)) AND coalesce(synced_at, 0) < ?;
+WHERE uuid NOT IN (SELECT value FROM json_each(?)) AND coalesce(synced_at, 0) NOT BETWEEN ? AND ?;

@@ -95,12 +95,15 @@ async def _reloaded(file: Path, former: Sources, schedule: Schedule) -> Sources:
 
 
 def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
-    """Remove contacts of sources that have not been synced for a while, and are not configured to be."""
+    """Remove contacts of sources that have not been synced for a while, and are not configured to be.
+
+    One that was synced long after `now`, by a clock that was ahead, has not been for nobody knows how long.
+    """
     connection = writer.connect(index)
     try:
         configured = json.dumps([source.uuid for source in config.sources if source.sync is not None])
-        oldest = (now - KEEP_ABANDONED).timestamp()
-        for id_, name in connection.execute(_SQL["abandoned"], (configured, oldest)).fetchall():
+        kept = (now - KEEP_ABANDONED).timestamp(), (now + KEEP_ABANDONED).timestamp()
+        for id_, name in connection.execute(_SQL["abandoned"], (configured, *kept)).fetchall():
             logger.warning("source %r is no longer configured to be synced: its contacts are removed", name)
             with writer.transaction(connection, "IMMEDIATE"):
                 callers.forget(connection)

@@ -8,17 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from apscheduler.triggers.cron import CronTrigger
-from apscheduler.triggers.interval import IntervalTrigger
 
 from lookupd.errors import IndexDamaged, LookupdError, SourceShrank, SourceTimeout, SyncRunning
 from lookupd.source import State
+from lookupd.sync.clock import Clock
 from lookupd.sync.run import Run
+from lookupd.sync.trigger import after_step, trigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from apscheduler.triggers.base import BaseTrigger
 
     from lookupd.config import SyncSettings
     from lookupd.source import Source
@@ -32,19 +30,25 @@ RETRY_FIRST = timedelta(seconds=15)
 RETRY_LAST = timedelta(hours=1)
 #: how soon after an index was made anew its sources are pulled
 REFILL = timedelta(seconds=1)
+#: how often it is looked whether the clock was set
+WATCH_EVERY = timedelta(seconds=1)
 
 
 class Schedule:
     """The sync jobs of every source that is synced at all."""
 
-    def __init__(self, sources: Iterable[Source], paths: Paths) -> None:
+    def __init__(self, sources: Iterable[Source], paths: Paths, clock: Clock | None = None) -> None:
         self._paths = paths
+        self._clock = clock or Clock()
+        self._watching: asyncio.Task[None] | None = None
         self._failures: dict[str, int] = {}
         #: the sources of which a good run was told, by uuid
         self._told: set[str] = set()
         #: the sources that are pulled, and their runs under way, both by uuid
         self._sources: dict[str, Source] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
+        #: those that are due once after a span, whatever their rule is, and which
+        self._soon: dict[str, timedelta] = {}
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         for source in sources:
             self._add(source)
@@ -52,6 +56,7 @@ class Schedule:
     def start(self) -> None:
         """Begin: what is to run at start runs now."""
         self._scheduler.start()
+        self._watching = asyncio.create_task(self._watch(), name="clock-watch")
 
     async def follow(self, sources: Iterable[Source]) -> None:
         """Pull these sources from now on. Those that were pulled before go on, others are broken off."""
@@ -62,6 +67,7 @@ class Schedule:
             del self._sources[uuid]
             self._failures.pop(uuid, None)
             self._told.discard(uuid)
+            self._soon.pop(uuid, None)
             self._scheduler.remove_job(uuid)
         for run in broken_off:
             run.cancel()
@@ -72,6 +78,9 @@ class Schedule:
 
     async def stop(self) -> None:
         """No further runs; one that is under way is broken off, and its source keeps its old contacts."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait([self._watching])
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await asyncio.gather(*self._running.values(), return_exceptions=True)
@@ -87,10 +96,13 @@ class Schedule:
         if settings is None:
             return
         self._sources[source.uuid] = source
-        start = {"next_run_time": datetime.now(UTC)} if settings.at_start else {}
+        start = {}
+        if settings.at_start:
+            start["next_run_time"] = datetime.now(UTC)
+            self._soon[source.uuid] = timedelta(0)
         self._scheduler.add_job(
             self._run,
-            _trigger(settings),
+            trigger(settings),
             args=(source, settings),
             id=source.uuid,
             name=f"sync {source.name}",
@@ -102,6 +114,7 @@ class Schedule:
 
     async def _run(self, source: Source, settings: SyncSettings) -> None:
         """The job of a source. It ends as if all were well, as everything is told here."""
+        self._soon.pop(source.uuid, None)
         run = asyncio.create_task(self._sync(source, settings), name=f"sync-{source.name}")
         self._running[source.uuid] = run
         try:
@@ -146,8 +159,30 @@ class Schedule:
 
     def _all_soon(self) -> None:
         """Pull every source again, once the run that asks for it has ended."""
+        for uuid in self._sources:
+            self._pull_in(REFILL, uuid)
+
+    def _pull_in(self, span: timedelta, uuid: str) -> None:
+        """Pull a source after a span; then its rule goes on from there."""
+        self._scheduler.modify_job(uuid, next_run_time=datetime.now(UTC) + span)
+        self._soon[uuid] = span
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_EVERY.total_seconds())
+            if (step := self._clock.step()) is not None:
+                self._follow_clock(step)
+
+    def _follow_clock(self, step: timedelta) -> None:
+        """Plan by the wall clock as it was set: spans stay as long as they were."""
+        if step:
+            logger.warning("the clock was set by %+.0f s: runs are planned anew", step.total_seconds())
+        now = datetime.now(UTC)
         for job in self._scheduler.get_jobs():
-            job.modify(next_run_time=datetime.now(UTC) + REFILL)
+            due, span = job.next_run_time, self._soon.get(job.id)
+            at = job.trigger.after_step(due, step, now) if span is None else after_step(due, step, now, span)
+            job.modify(next_run_time=at)
+        self._scheduler.wakeup()  # its timer counts the time awake
 
     def _failed(self, source: Source, settings: SyncSettings, error: Exception) -> None:
         """Say so once, and try again sooner than the schedule would, but later each time."""
@@ -155,9 +190,9 @@ class Schedule:
         level = logging.ERROR if failures == 1 else logging.DEBUG
         logger.log(level, "sync of source %r failed, the old contacts stay: %s", source.name, error)
         job = self._scheduler.get_job(source.uuid)
-        retry_at = datetime.now(UTC) + pause(failures, settings.every)
-        if job is not None and (job.next_run_time is None or retry_at < job.next_run_time):
-            job.modify(next_run_time=retry_at)
+        span = pause(failures, settings.every)
+        if job is not None and (job.next_run_time is None or datetime.now(UTC) + span < job.next_run_time):
+            self._pull_in(span, source.uuid)
 
 
 async def _opened_run(source: Source, settings: SyncSettings, paths: Paths) -> Plan:
@@ -175,13 +210,3 @@ def pause(failures: int, every: timedelta | None) -> timedelta:
     longest = min(every or RETRY_LAST, RETRY_LAST)
     doubled: timedelta = RETRY_FIRST * 2 ** min(failures - 1, 16)
     return min(doubled, longest)
-
-
-def _trigger(settings: SyncSettings) -> BaseTrigger:
-    jitter = settings.jitter.total_seconds() or None
-    if settings.cron is not None:
-        trigger = CronTrigger.from_crontab(settings.cron)
-        trigger.jitter = jitter
-        return trigger
-    every = settings.every or timedelta(minutes=15)
-    return IntervalTrigger(seconds=every.total_seconds(), jitter=jitter, timezone=UTC)

@@ -3,13 +3,17 @@
 import asyncio
 import logging
 import re
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.schedulers import base
 
 from lookupd.errors import SourceError
 from lookupd.source import Source
+from lookupd.sync import schedule as scheduling
+from lookupd.sync.clock import Clock
 from lookupd.sync.run import Run
 from lookupd.sync.schedule import Schedule, pause
 from tests.fakes import ADA, BOB, Directory, source_of
@@ -19,9 +23,9 @@ SOON, LATER = "10ms", "1h"
 
 
 @asynccontextmanager
-async def scheduled(ground, *sources):
+async def scheduled(ground, *sources, clock=None):
     """A schedule of some sources, under way."""
-    schedule = Schedule(sources, ground.paths)
+    schedule = Schedule(sources, ground.paths, clock)
     schedule.start()
     try:
         yield schedule
@@ -332,3 +336,96 @@ async def test_stopping_breaks_off_what_is_under_way(ground, directory, caplog):
     assert [file.suffix for file in ground.paths.staging.iterdir()] == [".lock"]
     assert [record for record in caplog.records if record.exc_info] == []
     assert ground.names() == []
+
+
+class Wall:
+    """A wall clock that can be set, and what looks at it."""
+
+    def __init__(self, monkeypatch):
+        self.ahead = ahead = [timedelta(0)]
+        self.clock = Clock(lambda: time.time() + ahead[0].total_seconds())
+
+        class Shifted(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + ahead[0]
+
+        for module in (base, scheduling):
+            monkeypatch.setattr(module, "datetime", Shifted)
+        monkeypatch.setattr(scheduling, "WATCH_EVERY", timedelta(milliseconds=5))
+
+    def set(self, **span):
+        self.ahead[0] += timedelta(**span)
+
+    def left(self, schedule, source):
+        """The span to the next run of a source."""
+        return next_run(schedule, source) - self.ahead[0]
+
+
+@pytest.fixture
+def wall(monkeypatch):
+    return Wall(monkeypatch)
+
+
+@pytest.mark.parametrize("span", [{"hours": -1}, {"hours": 1}, {"days": 20_000}])
+async def test_a_source_is_pulled_as_often_after_the_clock_was_set(ground, directory, wall, span, caplog):
+    async with scheduled(ground, source_of(directory, sync={"every": SOON}), clock=wall.clock):
+        await until(lambda: len(directory.asked) >= 2)
+        wall.set(**span)
+        known = len(directory.asked)
+        await until(lambda: len(directory.asked) >= known + 5)
+    assert said(caplog, "the clock was set by") == (1, {logging.WARNING})
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_an_interval_lasts_as_long_when_the_clock_is_set(ground, directory, wall, hours, caplog):
+    source = source_of(directory, sync={"every": "10m", "at_start": False})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        await until(lambda: said(caplog, "Next wakeup is due")[0])
+        wall.set(hours=hours)
+        await until(lambda: said(caplog, "the clock was set by")[0])
+        assert timedelta(minutes=9) < wall.left(schedule, source) <= timedelta(minutes=10)
+    assert directory.asked == []
+
+
+async def test_a_time_of_day_that_a_clock_set_forward_has_passed_over_is_made_up_for_once(
+    ground, directory, wall, caplog
+):
+    source = source_of(directory, sync={"cron": "* * * * *", "at_start": False})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        wall.set(days=20_000)
+        await until(lambda: said(caplog, "synced source")[0])
+        assert wall.left(schedule, source) <= timedelta(minutes=1)
+    assert len(directory.asked) == 1
+
+
+async def test_times_of_day_follow_a_clock_that_is_set_back(ground, directory, wall, caplog):
+    source = source_of(directory, sync={"cron": "* * * * *", "at_start": False})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        wall.set(hours=-1)
+        await until(lambda: said(caplog, "the clock was set by")[0])
+        assert wall.left(schedule, source) <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_is_set_does_not_put_off_what_is_tried_again(
+    ground, directory, wall, caplog, hours
+):
+    directory.error = SourceError("down")
+    source = source_of(directory, sync={"cron": "0 0 1 1 *"})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        await until(lambda: said(caplog, "executed successfully")[0])
+        wall.set(hours=hours)
+        await until(lambda: said(caplog, "the clock was set by")[0])
+        assert wall.left(schedule, source) <= timedelta(seconds=15)
+
+
+async def test_a_machine_that_slept_pulls_at_once_what_is_overdue(ground, directory, wall, caplog):
+    slept = [0.0]
+    clock = Clock(lambda: time.time() + slept[0], lambda: time.monotonic() + slept[0], time.monotonic)
+    source = source_of(directory, sync={"every": LATER, "at_start": False})
+    async with scheduled(ground, source, clock=clock):
+        wall.set(hours=2)
+        slept[0] = 7200
+        await until(lambda: said(caplog, "synced source")[0])
+    assert said(caplog, "the clock was set")[0] == 0

@@ -49,6 +49,8 @@ class Schedule:
         self._running: dict[str, asyncio.Task[None]] = {}
         #: those that are due once after a span, whatever their rule is, and which
         self._soon: dict[str, timedelta] = {}
+        #: those that are pulled again soon after their run under way has ended, however long that takes
+        self._again: set[str] = set()
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         for source in sources:
             self._add(source)
@@ -68,6 +70,7 @@ class Schedule:
             self._failures.pop(uuid, None)
             self._told.discard(uuid)
             self._soon.pop(uuid, None)
+            self._again.discard(uuid)
             self._scheduler.remove_job(uuid)
         for run in broken_off:
             run.cancel()
@@ -124,6 +127,9 @@ class Schedule:
         finally:
             if self._running.get(source.uuid) is run:
                 del self._running[source.uuid]
+            if source.uuid in self._again:
+                self._again.discard(source.uuid)
+                self._pull_in(REFILL, source.uuid)
 
     async def _sync(self, source: Source, settings: SyncSettings) -> None:
         try:
@@ -158,14 +164,16 @@ class Schedule:
         return logging.INFO if is_first or plan.is_change else logging.DEBUG
 
     def _all_soon(self) -> None:
-        """Pull every source again, once the run that asks for it has ended."""
-        for uuid in self._sources:
+        """Pull every source again, once its run under way has ended: a job that still runs is not begun."""
+        self._again |= self._sources.keys() & self._running.keys()
+        for uuid in self._sources.keys() - self._again:
             self._pull_in(REFILL, uuid)
 
     def _pull_in(self, span: timedelta, uuid: str) -> None:
-        """Pull a source after a span; then its rule goes on from there."""
-        self._scheduler.modify_job(uuid, next_run_time=datetime.now(UTC) + span)
-        self._soon[uuid] = span
+        """Pull a source after a span, if nothing has ended meanwhile; then its rule goes on from there."""
+        if (job := self._scheduler.get_job(uuid)) is not None:
+            job.modify(next_run_time=datetime.now(UTC) + span)
+            self._soon[uuid] = span
 
     async def _watch(self) -> None:
         while True:

@@ -89,6 +89,10 @@ ON CONFLICT (uuid) DO UPDATE SET name = excluded.name WHERE name <> excluded.nam
 -- What was told under other settings is no start to go on from: everything is pulled again.
 UPDATE source SET cursor = NULL WHERE uuid = :uuid AND cursor IS NOT NULL AND settings IS NOT :settings;
 
+-- name: pulled_under
+-- Of each source that has contacts by a good run: the fingerprint of the settings it was pulled under.
+SELECT uuid, settings FROM source WHERE synced_at IS NOT NULL;
+
 -- name: source
 -- One source.
 SELECT id, uuid, name, generation, contacts, synced_at, full_at, cursor, held FROM source WHERE uuid = ?;

@@ -63,7 +63,7 @@ async def serve(config: Config, file: Path) -> None:
             await asyncio.to_thread(forget_abandoned, config, where.index, datetime.now(UTC))
         except SQLITE as error:
             logger.error("what is no longer synced is not removed now: %s", error)  # noqa: TRY400 - it says all
-        schedule.start()
+        await schedule.start()
 
     keeper = Keeper(where.index, begin=begin, refill=schedule.refill)
     # Without a keeper nothing would be pulled: the process ends then, and is started again.

@@ -183,7 +183,8 @@ class Run:
 
     def _hold(self, plan: Plan, *, accept_loss: bool) -> None:
         if not accept_loss and plan.loses_too_much(self._settings.max_loss):
-            raise SourceShrank(self._source.name, removed=plan.lost, before=plan.before)
+            cause = "they were pulled under other settings" if plan.is_resettled else None
+            raise SourceShrank(self._source.name, removed=plan.lost, before=plan.before, cause=cause)
 
     async def _pull(self, stage: Stage) -> Plan:
         if not self._source.reports_changes:

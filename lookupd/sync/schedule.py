@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from lookupd.datafile import SQLITE
 from lookupd.errors import IndexDamaged, LookupdError, SourceShrank, SourceTimeout, SyncRunning
 from lookupd.source import State
+from lookupd.sync import past
 from lookupd.sync.clock import Clock
 from lookupd.sync.run import Run
 from lookupd.sync.trigger import after_step, trigger
@@ -55,8 +57,9 @@ class Schedule:
         for source in sources:
             self._add(source)
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin: what is to run at start runs now."""
+        await self._pull_changed(self._sources.values())
         self._scheduler.start()
         self._watching = asyncio.create_task(self._watch(), name="clock-watch")
 
@@ -75,9 +78,10 @@ class Schedule:
         for run in broken_off:
             run.cancel()
         await asyncio.gather(*broken_off, return_exceptions=True)
-        for source in sources:
-            if source.uuid not in self._sources:
-                self._add(source)
+        added = [source for source in sources if source.uuid not in self._sources]
+        for source in added:
+            self._add(source)
+        await self._pull_changed(added)
 
     async def stop(self) -> None:
         """No further runs; one that is under way is broken off, and its source keeps its old contacts."""
@@ -114,6 +118,16 @@ class Schedule:
             misfire_grace_time=None,
             **start,
         )
+
+    async def _pull_changed(self, sources: Iterable[Source]) -> None:
+        """Pull at once where the index has what other settings brought: it is served as fresh until then."""
+        try:
+            changed = await asyncio.to_thread(past.changed, self._paths.index, [*sources])
+        except SQLITE as error:
+            logger.debug("%s: %s", self._paths.index, error)  # whoever pulls meets it too, and says it
+            return
+        for source in changed:
+            self._pull_in(timedelta(0), source.uuid)
 
     async def _run(self, source: Source, settings: SyncSettings) -> None:
         """The job of a source. It ends as if all were well, as everything is told here."""

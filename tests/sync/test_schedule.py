@@ -26,7 +26,7 @@ SOON, LATER = "10ms", "1h"
 async def scheduled(ground, *sources, clock=None):
     """A schedule of some sources, under way."""
     schedule = Schedule(sources, ground.paths, clock)
-    schedule.start()
+    await schedule.start()
     try:
         yield schedule
     finally:
@@ -117,6 +117,41 @@ async def test_a_source_that_is_taken_out_is_pulled_no_more(ground, directory):
         await schedule.follow([])
         assert schedule._scheduler.get_jobs() == []
     assert ground.names() == [ADA["name"], BOB["name"]]
+
+
+WAITING = {"cron": "0 0 1 1 *", "at_start": False}
+
+
+async def test_what_was_pulled_under_other_settings_is_pulled_again_at_the_start(ground, directory):
+    await ground.sync(source_of(Directory(rows=[BOB]), config={"base": "elsewhere"}))
+    async with scheduled(ground, source_of(directory, sync=WAITING)):
+        await until(lambda: ground.names() == [ADA["name"], BOB["name"]])
+
+
+async def test_a_source_that_has_changed_is_pulled_at_once(ground, directory):
+    former = source_of(Directory(rows=[BOB]), config={"base": "elsewhere"}, sync=WAITING)
+    await ground.sync(former)
+    new = source_of(directory, sync=WAITING)
+    async with scheduled(ground, former) as schedule:
+        await schedule.follow([new])
+        await until(lambda: ground.names() == [ADA["name"], BOB["name"]])
+    await new.close()
+
+
+@pytest.mark.parametrize("more", [{}, {"config": {"password": "other"}}, {"live": False}])
+async def test_what_was_pulled_from_the_same_directory_waits_for_its_time(ground, directory, more):
+    await ground.sync(source_of(directory, config={"password": "secret"}))
+    directory.asked.clear()
+    source = source_of(directory, **{"config": {"password": "secret"}, "sync": WAITING, **more})
+    async with scheduled(ground, source) as schedule:
+        assert next_run(schedule, source) > timedelta(minutes=1)
+    assert directory.asked == []
+
+
+async def test_an_index_that_cannot_be_read_keeps_no_schedule_from_beginning(ground, directory, caplog):
+    ground.paths.index.write_bytes(b"no index")
+    async with scheduled(ground, source_of(directory)):
+        await until(lambda: said(caplog, "synced source 'fake': 2 contacts")[0])
 
 
 async def test_cron_says_when(ground, directory):

@@ -1,8 +1,9 @@
 """The sync process: pulls every source on its schedule and writes the index, apart from those who answer.
 
-Started by the daemon as `python -m lookupd.sync.process CONFIG`. It reads its configuration again at SIGHUP
-and for each line on its standard input, and ends when that ends, so that it never outlives the one that
-started it.
+Started by the daemon as `python -m lookupd.sync.process CONFIG ACCEPTED`: it inherits the configuration that
+the daemon accepted, whatever the file says meanwhile. Without it the file is read. It reads its configuration
+again at SIGHUP and for each line on its standard input, and ends when that ends, so that it never outlives
+the one that started it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lookupd import checkup, configfile, log
+from lookupd import accepted, checkup, configfile, log
 from lookupd.datafile import SQLITE
 from lookupd.errors import ConfigError, LookupdError
 from lookupd.index import database, writer
@@ -30,6 +32,8 @@ from lookupd.sync.schedule import Schedule
 from lookupd.wish import Wish, Wishes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lookupd.config import Config
 
 logger = logging.getLogger(__name__)
@@ -51,8 +55,8 @@ def paths(config: Config) -> Paths:
     return Paths(index=config.data / "index.db", staging=config.data / "staging")
 
 
-async def serve(config: Config, file: Path) -> None:
-    """Sync until told to end, and as the configuration in `file` says whenever told to read it again."""
+async def serve(config: Config, read: Callable[[], Config]) -> None:
+    """Sync until told to end, and as the configuration that `read` gives says whenever told to read."""
     where = paths(config)
     wishes = Wishes()
     sources = Sources(config, Loader())
@@ -70,7 +74,7 @@ async def serve(config: Config, file: Path) -> None:
     keeper.start().add_done_callback(lambda _: wishes.put(Wish.END))
     try:
         while await wishes.next() is not Wish.END:
-            sources = await _reloaded(file, sources, schedule)
+            sources = await _reloaded(read, sources, schedule)
     finally:
         try:
             await keeper.stop()  # first, since it is the one that starts the schedule
@@ -79,10 +83,10 @@ async def serve(config: Config, file: Path) -> None:
             await sources.close()
 
 
-async def _reloaded(file: Path, former: Sources, schedule: Schedule) -> Sources:
+async def _reloaded(read: Callable[[], Config], former: Sources, schedule: Schedule) -> Sources:
     """The sources to go on with: those that have not changed go on as they are."""
     try:
-        config = await asyncio.to_thread(checkup.read, file)
+        config = await asyncio.to_thread(read)
     except ConfigError as error:
         logger.debug("the configuration is not used: %s", error)  # the daemon says so aloud
         return former
@@ -116,12 +120,13 @@ def forget_abandoned(config: Config, index: Path, now: datetime) -> None:
 def main() -> int:
     """Run as a process; returns its exit code."""
     try:
-        file = Path(sys.argv[1])
-        config = configfile.read(file)
+        file, *handed_down = sys.argv[1:]
+        read = partial(accepted.read, int(*handed_down)) if handed_down else partial(checkup.read, Path(file))
+        config = read() if handed_down else configfile.read(Path(file))
         log.configure(config.log.level)
         step_back()
         database.prepare(paths(config).index)
-        asyncio.run(serve(config, file))
+        asyncio.run(serve(config, read))
     except LookupdError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
         return 1

@@ -89,9 +89,9 @@ ON CONFLICT (uuid) DO UPDATE SET name = excluded.name WHERE name <> excluded.nam
 -- What was told under other settings is no start to go on from: everything is pulled again.
 UPDATE source SET cursor = NULL WHERE uuid = :uuid AND cursor IS NOT NULL AND settings IS NOT :settings;
 
--- name: pulled_under
--- Of each source that has contacts by a good run: the fingerprint of the settings it was pulled under.
-SELECT uuid, settings FROM source WHERE synced_at IS NOT NULL;
+-- name: past
+-- Of each source that had a good run: when it began, and the fingerprint of the settings it was pulled under.
+SELECT uuid, synced_at, settings FROM source WHERE synced_at IS NOT NULL;
 
 -- name: source
 -- One source.

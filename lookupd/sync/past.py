@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lookupd.index import database
@@ -10,13 +12,20 @@ from lookupd.secret import masked
 from lookupd.sql import statements
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from lookupd.contact import Shape
-    from lookupd.source import Source
 
 _SQL = statements("lookupd.index", "queries.sql")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """The last good run of a source."""
+
+    began_at: datetime
+    #: fingerprint of the settings it was pulled under
+    settings: int | None
 
 
 def settings_of(shape: Shape) -> int:
@@ -25,15 +34,14 @@ def settings_of(shape: Shape) -> int:
     return shape.fingerprint({"backend": source.backend, "config": masked(source.config)})
 
 
-def changed(index: Path, sources: Iterable[Source]) -> list[Source]:
-    """Those whose contacts were pulled under other settings, maybe from another directory.
+def read(index: Path) -> dict[str, Past]:
+    """The last good run of each source that had one, by uuid.
 
     Raises sqlite3.Error when the index cannot be read.
     """
     with closing(database.connect_reader(index)) as connection:
-        pulled_under = dict(connection.execute(_SQL["pulled_under"]).fetchall())
-    return [
-        source
-        for source in sources
-        if source.uuid in pulled_under and pulled_under[source.uuid] != settings_of(source.shape)
-    ]
+        rows = connection.execute(_SQL["past"]).fetchall()
+    return {
+        uuid: Past(began_at=datetime.fromtimestamp(synced_at, UTC), settings=settings)
+        for uuid, synced_at, settings in rows
+    }

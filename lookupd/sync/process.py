@@ -46,6 +46,8 @@ _ABANDON = (
     "abandon_runs",
     "abandon_source",
 )
+#: the exit code of one that must be replaced, as sysexits.h has it for what another try may mend
+STUCK = 75
 #: how long contacts of a source that is no longer configured to be synced are kept, in case it comes back
 KEEP_ABANDONED = timedelta(days=7)
 
@@ -55,12 +57,22 @@ def paths(config: Config) -> Paths:
     return Paths(index=config.data / "index.db", staging=config.data / "staging")
 
 
-async def serve(config: Config, read: Callable[[], Config]) -> None:
-    """Sync until told to end, and as the configuration that `read` gives says whenever told to read."""
+async def serve(config: Config, read: Callable[[], Config]) -> bool:
+    """Sync until told to end, and as the configuration that `read` gives says whenever told to read.
+
+    Says whether it ends since it must be replaced.
+    """
     where = paths(config)
     wishes = Wishes()
     sources = Sources(config, Loader())
-    schedule = Schedule(sources, where)
+    is_stuck = False
+
+    def replace() -> None:
+        nonlocal is_stuck
+        is_stuck = True
+        wishes.put(Wish.END)
+
+    schedule = Schedule(sources, where, replace=replace)
 
     async def begin() -> None:
         try:
@@ -81,6 +93,7 @@ async def serve(config: Config, read: Callable[[], Config]) -> None:
         finally:
             await schedule.stop()
             await sources.close()
+    return is_stuck
 
 
 async def _reloaded(read: Callable[[], Config], former: Sources, schedule: Schedule) -> Sources:
@@ -126,11 +139,11 @@ def main() -> int:
         log.configure(config.log.level)
         step_back()
         database.prepare(paths(config).index)
-        asyncio.run(serve(config, read))
+        is_stuck = asyncio.run(serve(config, read))
     except LookupdError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
         return 1
-    return 0
+    return STUCK if is_stuck else 0
 
 
 if __name__ == "__main__":

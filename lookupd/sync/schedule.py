@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,13 +13,13 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from lookupd.datafile import SQLITE
 from lookupd.errors import IndexDamaged, LookupdError, SourceShrank, SourceTimeout, SyncRunning
 from lookupd.source import State
-from lookupd.sync import past
+from lookupd.sync import past, stuck
 from lookupd.sync.clock import Clock
 from lookupd.sync.run import Run
 from lookupd.sync.trigger import after_step, trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from lookupd.config import SyncSettings
     from lookupd.source import Source
@@ -39,8 +40,19 @@ WATCH_EVERY = timedelta(seconds=1)
 class Schedule:
     """The sync jobs of every source that is synced at all."""
 
-    def __init__(self, sources: Iterable[Source], paths: Paths, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        paths: Paths,
+        clock: Clock | None = None,
+        *,
+        replace: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`replace` is called when this process must be replaced by another: a source's threads all hang."""
         self._paths = paths
+        self._replace = replace
+        self._replacing: asyncio.Task[None] | None = None
+        self._begun = time.monotonic()
         self._clock = clock or Clock()
         self._watching: asyncio.Task[None] | None = None
         self._failures: dict[str, int] = {}
@@ -59,7 +71,7 @@ class Schedule:
 
     async def start(self) -> None:
         """Begin: what is to run at start runs now."""
-        await self._pull_changed(self._sources.values())
+        await self._go_on(self._sources.values())
         self._scheduler.start()
         self._watching = asyncio.create_task(self._watch(), name="clock-watch")
 
@@ -81,13 +93,14 @@ class Schedule:
         added = [source for source in sources if source.uuid not in self._sources]
         for source in added:
             self._add(source)
-        await self._pull_changed(added)
+        await self._go_on(added)
 
     async def stop(self) -> None:
         """No further runs; one that is under way is broken off, and its source keeps its old contacts."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
+        for task in (self._watching, self._replacing):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
         await asyncio.gather(*self._running.values(), return_exceptions=True)
@@ -119,15 +132,26 @@ class Schedule:
             **start,
         )
 
-    async def _pull_changed(self, sources: Iterable[Source]) -> None:
-        """Pull at once where the index has what other settings brought: it is served as fresh until then."""
+    async def _go_on(self, sources: Iterable[Source]) -> None:
+        """Plan by the last good runs: an interval goes on from there.
+
+        What the index has by other settings is pulled at once, as it is served as fresh until then.
+        """
         try:
-            changed = await asyncio.to_thread(past.changed, self._paths.index, [*sources])
+            runs = await asyncio.to_thread(past.read, self._paths.index)
         except SQLITE as error:
             logger.debug("%s: %s", self._paths.index, error)  # whoever pulls meets it too, and says it
             return
-        for source in changed:
-            self._pull_in(timedelta(0), source.uuid)
+        for source, settings in ((source, source.settings.sync) for source in sources):
+            run = runs.get(source.uuid)
+            if run is None or settings is None or settings.at_start:
+                continue
+            if run.settings != past.settings_of(source.shape):
+                self._pull_in(timedelta(0), source.uuid)
+            elif settings.cron is None and settings.every is not None:
+                passed = datetime.now(UTC) - run.began_at
+                left = settings.every - max(passed, timedelta(0))
+                self._pull_in(max(left, timedelta(0)), source.uuid)
 
     async def _run(self, source: Source, settings: SyncSettings) -> None:
         """The job of a source. It ends as if all were well, as everything is told here."""
@@ -215,6 +239,32 @@ class Schedule:
         span = pause(failures, settings.every)
         if job is not None and (job.next_run_time is None or datetime.now(UTC) + span < job.next_run_time):
             self._pull_in(span, source.uuid)
+        if stuck.is_stuck(source) and self._replacing is None:
+            logger.error(
+                "source %r: all its threads hang in its back-end, nothing can be pulled from it any more; "
+                "the sync process is replaced",
+                source.name,
+            )
+            self._replacing = asyncio.create_task(self._give_up(), name="sync-replacement")
+
+    async def _give_up(self) -> None:
+        """Have this process replaced, not too soon after its start, once the runs of others have ended."""
+        lived = timedelta(seconds=time.monotonic() - self._begun)
+        await asyncio.sleep(max(stuck.REPLACE_AFTER - lived, timedelta(0)).total_seconds())
+        end = time.monotonic() + stuck.patience(self._at_work()).total_seconds()
+        while (others := self._at_work().values()) and (left := end - time.monotonic()) > 0:
+            await asyncio.wait(others, timeout=left)
+        if any(map(stuck.is_stuck, self._sources.values())):
+            self._replace()
+        self._replacing = None
+
+    def _at_work(self) -> dict[Source, asyncio.Task[None]]:
+        """The runs under way that may end well, by source."""
+        return {
+            source: self._running[uuid]
+            for uuid, source in self._sources.items()
+            if uuid in self._running and not stuck.is_stuck(source)
+        }
 
 
 async def _opened_run(source: Source, settings: SyncSettings, paths: Paths) -> Plan:

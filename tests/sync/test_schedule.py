@@ -148,6 +148,26 @@ async def test_what_was_pulled_from_the_same_directory_waits_for_its_time(ground
     assert directory.asked == []
 
 
+@pytest.mark.parametrize(("minutes_ago", "left"), [(0, 60), (20, 40), (-300, 60)])
+async def test_an_interval_goes_on_from_the_last_good_run_of_another_process(
+    ground, directory, minutes_ago, left
+):
+    source = source_of(directory, sync={"every": "1h", "at_start": False})
+    await ground.sync(source)
+    ground.rows("UPDATE source SET synced_at = synced_at - 60 * ?", minutes_ago)
+    async with scheduled(ground, source) as schedule:
+        assert timedelta(minutes=left - 1) < next_run(schedule, source) <= timedelta(minutes=left)
+    assert len(directory.asked) == 1
+
+
+async def test_an_interval_that_ended_before_the_start_is_over(ground, directory):
+    source = source_of(directory, sync={"every": "1h", "at_start": False})
+    await ground.sync(source)
+    ground.rows("UPDATE source SET synced_at = synced_at - 7200")
+    async with scheduled(ground, source):
+        await until(lambda: len(directory.asked) == 2)
+
+
 async def test_an_index_that_cannot_be_read_keeps_no_schedule_from_beginning(ground, directory, caplog):
     ground.paths.index.write_bytes(b"no index")
     async with scheduled(ground, source_of(directory)):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self, TypeAlias
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
@@ -18,7 +18,7 @@ from lookupd.setting import DEFAULT_TENANT, Region, Section, hint
 from lookupd.sourcesettings import LiveSettings, SourceSettings, SyncSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "DEFAULT_TENANT",
@@ -40,6 +40,13 @@ __all__ = [
 
 #: the way to a value: keys of mappings, positions in lists
 Keys: TypeAlias = tuple[str | int, ...]
+
+
+class Origin(Protocol):
+    """What a configuration was made from."""
+
+    def mistake(self, keys: Keys, text: str) -> str:
+        """The line that tells a mistake, with the file where its key stands."""
 
 
 class Http(Section):
@@ -113,7 +120,7 @@ class Config(Section):
         default_factory=dict, description="settings of views, by view; false switches one off"
     )
     _folder: Path = PrivateAttr(default=Path())
-    _mistake: Callable[[Keys, str], str] | None = PrivateAttr(default=None)
+    _origin: Origin | None = PrivateAttr(default=None)
 
     # A part is compared with those above it; where one of them is wrong itself, nothing is compared.
 
@@ -171,18 +178,24 @@ class Config(Section):
         """Where the file lies: relative paths in it start here."""
         return self._folder
 
-    def located(self, folder: Path, mistake: Callable[[Keys, str], str] | None = None) -> Self:
-        """The same configuration, as read from a file in `folder`; its `data` becomes absolute.
+    @property
+    def origin(self) -> Origin | None:
+        """What it was made from; None where that was no file."""
+        return self._origin
 
-        `mistake` makes the line that tells a mistake, with the file where its key stands.
-        """
-        located = self.model_copy(update={"data": folder / self.data})
-        located._folder, located._mistake = folder, mistake  # noqa: SLF001 - our own copy
+    def located(self, folder: Path, origin: Origin | None = None) -> Self:
+        """The same configuration, as read from a file in `folder`; its `data` becomes absolute."""
+        located = self.kept_in(folder / self.data)
+        located._folder, located._origin = folder, origin  # noqa: SLF001 - our own copy
         return located
+
+    def kept_in(self, data: Path) -> Self:
+        """The same configuration with another folder for what the daemon keeps."""
+        return self.model_copy(update={"data": data})
 
     def mistake(self, keys: Keys, text: str) -> str:
         """One line for what turns out to be wrong after reading: file, key, what is wrong."""
-        return self._mistake(keys, text) if self._mistake else f"{_shown(keys)}: {text}"
+        return self._origin.mistake(keys, text) if self._origin else f"{_shown(keys)}: {text}"
 
     def source(self, tenant: str, name: str) -> SourceSettings:
         """The source of this name in a tenant. Raises KeyError when there is none."""

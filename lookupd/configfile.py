@@ -6,6 +6,7 @@ key, `sources` by their names, everything else is replaced.
 
 from __future__ import annotations
 
+import pickle
 import re
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -94,13 +95,34 @@ def read(path: Path) -> Config:
         raise ConfigError(mistakes)
     for keys, tree in secret.parts(merged.tree):
         mistakes += [merged.mistake(*problem) for problem in secret.resolve(tree, keys, path.parent)]
+    return _checked(merged, path.parent.absolute(), mistakes)
+
+
+def pack(config: Config) -> bytes:
+    """What a configuration was read from, secrets included, for `unpack` in another process of ours.
+
+    Not the configuration itself: a process that is started after an upgrade may have other ideas of that.
+    """
+    if not isinstance(config.origin, _Merged):
+        raise TypeError("the configuration was not read from a file")
+    return pickle.dumps((config.folder, config.data, config.origin.tree, config.origin.origins))
+
+
+def unpack(content: bytes) -> Config:
+    """The configuration that was packed; no file is looked at. Raises ConfigError."""
+    folder, data, tree, origins = pickle.loads(content)  # noqa: S301 - nobody but our own parent writes it
+    return _checked(_Merged(tree, origins), folder, []).kept_in(data)
+
+
+def _checked(merged: _Merged, folder: Path, mistakes: list[str]) -> Config:
+    """A configuration in which nothing is wrong. Raises ConfigError with these mistakes and further ones."""
     try:
         config = Config.model_validate(merged.tree)
     except ValidationError as error:
         mistakes += _told(error, merged)
     else:
         if not mistakes:
-            return config.located(path.parent.absolute(), merged.mistake)
+            return config.located(folder, merged)
     raise ConfigError(mistakes)
 
 

@@ -11,10 +11,12 @@ import logging
 import signal
 import sys
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from lookupd import ballast, control, listening, log
+from lookupd import ballast, checkup, control, listening, log
+from lookupd.accepted import Accepted
 from lookupd.front import raise_file_limit
 from lookupd.heap import settle
 from lookupd.index import database
@@ -48,6 +50,7 @@ class Daemon:
         self._started_with = config
         self._file = file
         self._served: Reloadable | None = None
+        self._accepted: Accepted | None = None
         self._sync: Supervisor | None = None
         self._workers: list[Supervisor] = []
         #: where it answers, such as "http://127.0.0.1:9489"; empty before it does
@@ -59,6 +62,13 @@ class Daemon:
         if self._served is None:
             raise RuntimeError("the daemon was not started")
         return self._served
+
+    @property
+    def accepted(self) -> Accepted:
+        """What its processes go by."""
+        if self._accepted is None:
+            raise RuntimeError("the daemon was not started")
+        return self._accepted
 
     @property
     def serving(self) -> Serving:
@@ -92,17 +102,20 @@ class Daemon:
         """Start everything; the stack stops it."""
         await asyncio.to_thread(ballast.give, self._config.data)
         await asyncio.to_thread(database.prepare, paths(self._config).index)
+        self._accepted = Accepted(self._config)
+        stack.callback(self.accepted.close)
         if with_sync:
-            self._sync = Supervisor(_process("the sync process", "lookupd.sync.process", self._file))
+            self._sync = Supervisor(self._process("the sync process", "lookupd.sync.process"))
             stack.push_async_callback(self._sync.stop)
             self._sync.start()
         own, *others = listening.shares(self._config.http)
         for one in dict.fromkeys((*own, *chain.from_iterable(others))):
             stack.callback(one.close)
-        self._served = await Reloadable.open(self._config, self._file, own, stack)
+        read = partial(checkup.read, self._file)
+        self._served = await Reloadable.open(self._config, read, own, stack)
         stack.push_async_callback(self._close)
         for place, sockets in enumerate(others, start=2):
-            worker = _process(f"serving process {place}", "lookupd.worker", self._file, sockets)
+            worker = self._process(f"serving process {place}", "lookupd.worker", sockets)
             self._workers.append(Supervisor(worker, grace=ENDING, silence=STUCK))
             self._workers[-1].start()
             alone = [sock for sock in sockets if sock not in own]
@@ -119,9 +132,10 @@ class Daemon:
         former = self.served.serving
         outcome = await self.served.reload()
         if self.served.serving is not former:
-            config = self.served.serving.config
+            config = self.served.config
             self._tell_what_waits(config)
             self._config = config
+            self.accepted.put(self.served.serving.config)
             log.configure(config.log.level)
             for supervisor in (*self._workers, *([self._sync] if self._sync else [])):
                 supervisor.reload()
@@ -139,6 +153,12 @@ class Daemon:
         for key, (old, new) in kept.items():
             if old != new:
                 logger.warning("%s stays %s until lookupd is started again", key, old)
+
+    def _process(self, name: str, module: str, sockets: Sequence[socket.socket] = ()) -> Kept:
+        """One of our processes; with sockets it is one that serves."""
+        files = (self.accepted.descriptor, *(sock.fileno() for sock in sockets))
+        command = (sys.executable, "-P", "-m", module, str(self._file), *map(str, files))
+        return Kept(name=name, command=command, files=files, is_telling=bool(sockets))
 
     async def _reload_when(self, asked: asyncio.Event, notifier: Notifier) -> None:
         while True:
@@ -166,13 +186,6 @@ async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[so
             logger.error("nobody stands in for a serving process: %s", error)  # noqa: TRY400 - it says all
         await worker.ready.wait()
         served.leave(sockets)
-
-
-def _process(name: str, module: str, file: Path, sockets: Sequence[socket.socket] = ()) -> Kept:
-    """One of our processes; with sockets it is one that serves."""
-    files = tuple(sock.fileno() for sock in sockets)
-    command = (sys.executable, "-P", "-m", module, str(file), *map(str, files))
-    return Kept(name=name, command=command, files=files, is_telling=bool(files))
 
 
 async def _show_life(notifier: Notifier) -> None:

@@ -140,9 +140,10 @@ class SyncError(LookupdError):
 class SourceShrank(SyncError):
     """A source suddenly lists far fewer contacts than before; the run is held."""
 
-    def __init__(self, source: str, *, removed: int, before: int) -> None:
+    def __init__(self, source: str, *, removed: int, before: int, cause: str | None = None) -> None:
+        why = f" ({cause})" if cause else ""
         super().__init__(
-            f"source {source!r} would lose {removed} of its {before} contacts; kept the old ones "
+            f"source {source!r} would lose {removed} of its {before} contacts{why}; kept the old ones "
             f"(accept with: lookupd sync {source} --accept-loss)"
         )
 

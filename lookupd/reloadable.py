@@ -6,15 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Self
 
-from lookupd import checkup
 from lookupd.errors import ConfigError, LookupdError
 from lookupd.serving import Serving
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AsyncExitStack
-    from pathlib import Path
 
     from lookupd.config import Config
 
@@ -22,22 +20,33 @@ logger = logging.getLogger(__name__)
 
 
 class Reloadable:
-    """Serves on some sockets, as the configuration in a file says."""
+    """Serves on some sockets, as the configuration that `read` gives says."""
 
-    def __init__(self, serving: Serving, file: Path, sockets: Sequence[socket.socket]) -> None:
+    def __init__(
+        self, serving: Serving, read: Callable[[], Config], sockets: Sequence[socket.socket]
+    ) -> None:
         #: what is made from the configuration that counts
         self.serving = serving
-        self._file = file
+        #: that configuration as it was read: its `data` is to count after a restart
+        self.config = serving.config
+        self._read = read
         self._sockets = [*sockets]
         #: former configurations that finish their requests
         self._ending: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def open(
-        cls, config: Config, file: Path, sockets: Sequence[socket.socket], stack: AsyncExitStack
+        cls,
+        config: Config,
+        read: Callable[[], Config],
+        sockets: Sequence[socket.socket],
+        stack: AsyncExitStack,
     ) -> Self:
-        """Serve a configuration that was read from `file`; the stack closes the records, `close` the rest."""
-        return cls(await Serving.open(config, sockets, stack), file, sockets)
+        """Serve a configuration; the stack closes the records, `close` the rest.
+
+        `read` gives it again, or raises ConfigError; it runs in a thread.
+        """
+        return cls(await Serving.open(config, sockets, stack), read, sockets)
 
     async def reload(self) -> str:
         """Read the configuration again and serve it, without a request lost: what came of that, in words.
@@ -45,9 +54,10 @@ class Reloadable:
         A configuration with mistakes changes nothing; each of them is logged.
         """
         try:
-            config = await asyncio.to_thread(checkup.read, self._file)
+            config = await asyncio.to_thread(self._read)
             former = self.serving
-            self.serving = await former.again(config, self._sockets)
+            self.serving = await former.again(config.kept_in(former.config.data), self._sockets)
+            self.config = config
         except ConfigError as error:
             for mistake in error.mistakes:
                 logger.error("the configuration is not used: %s", mistake)  # noqa: TRY400 - it says all

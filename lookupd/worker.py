@@ -1,8 +1,8 @@
 """A serving process beside the daemon's own, on a part of the same port.
 
-Started by the daemon as `python -m lookupd.worker CONFIG DESCRIPTOR...`, with listening sockets that it
-inherits. It tells the daemon on its standard output that it is ready, and then again and again that its loop
-still turns.
+Started by the daemon as `python -m lookupd.worker CONFIG ACCEPTED DESCRIPTOR...`: it inherits the
+configuration that the daemon accepted, whatever the file says meanwhile, and listening sockets. It tells the
+daemon on its standard output that it is ready, and then again and again that its loop still turns.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import logging
 import socket
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvloop
 
-from lookupd import configfile, log
+from lookupd import accepted, log
 from lookupd.errors import LookupdError
 from lookupd.front import raise_file_limit
 from lookupd.heap import settle
@@ -25,7 +25,7 @@ from lookupd.reloadable import Reloadable
 from lookupd.wish import Wish, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lookupd.config import Config
 
@@ -35,12 +35,12 @@ logger = logging.getLogger(__name__)
 PULSE = 1.0
 
 
-async def serve(config: Config, file: Path, sockets: Sequence[socket.socket]) -> None:
-    """Serve until told to end, and as the configuration in `file` says whenever told to read it again."""
+async def serve(config: Config, read: Callable[[], Config], sockets: Sequence[socket.socket]) -> None:
+    """Serve until told to end, and as the configuration that `read` gives says whenever told to read."""
     wishes = Wishes()
     raise_file_limit()
     async with AsyncExitStack() as stack:
-        served = await Reloadable.open(config, file, sockets, stack)
+        served = await Reloadable.open(config, read, sockets, stack)
         stack.push_async_callback(served.close)
         settle()
         pulse = asyncio.create_task(_tell(wishes), name="pulse")
@@ -64,13 +64,14 @@ async def _tell(wishes: Wishes) -> None:
 def main() -> int:
     """Run as a process; returns its exit code."""
     try:
-        file = Path(sys.argv[1])
-        sockets = [socket.socket(fileno=int(number)) for number in sys.argv[2:]]
+        handed_down, *descriptors = map(int, sys.argv[2:])
+        read = partial(accepted.read, handed_down)
+        sockets = [socket.socket(fileno=number) for number in descriptors]
         for one in sockets:
             one.settimeout(0)
-        config = configfile.read(file)
+        config = read()
         log.configure(config.log.level)
-        uvloop.run(serve(config, file, sockets))
+        uvloop.run(serve(config, read, sockets))
     except LookupdError as error:
         logger.error("%s", error)  # noqa: TRY400 - the message says all, a traceback nothing
         return 1

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fakes import ADA, BOB
-from tests.process import RunningDaemon, RunningProcess, lookupd, write_config, write_csv
+from tests.process import RunningDaemon, RunningProcess, lookupd, wait_until, write_config, write_csv
 from tests.sync.ground import Ground
 
 EVE = {"id": "3", "name": "Eve Nguyen", "number": "+33 1 99 00 99 99", "mobile": None}
@@ -116,6 +116,32 @@ def test_no_question_is_lost_while_the_sync_process_dies_and_comes_back(config):
         assert daemon.caller(ADA["number"]) == ADA["name"]
         daemon.wait_for("synced source", times=2)
         assert daemon.children not in ([], [pid])
+
+
+def test_a_sync_process_that_dies_beside_a_file_with_a_mistake_comes_back(tmp_path):
+    write_csv(tmp_path / "staff.csv", [ADA])
+    config = write_config(tmp_path, {"name": "staff", "sync": {"every": "50ms"}, "live": False})
+    with RunningDaemon(config) as daemon:
+        daemon.wait_for("synced source")
+        config.write_text(f"{config.read_text()}reggion: FR\n", encoding="utf-8")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("the configuration is not used")
+        [pid] = daemon.children
+        os.kill(pid, signal.SIGKILL)
+        daemon.wait_for("synced source", times=2)
+        write_csv(tmp_path / "staff.csv", [BOB])
+        wait_until(lambda: daemon.caller(BOB["number"]) == BOB["name"])
+
+
+def test_secrets_of_the_configuration_are_handed_down_unseen(tmp_path):
+    write_csv(tmp_path / "staff.csv", [ADA])
+    config = write_config(tmp_path, {"name": "staff"}, views={"any": {"password": {"env": "CANARY"}}})
+    with RunningDaemon(config, environment={"CANARY": "d0-not-tell"}) as daemon:
+        daemon.wait_for("synced source")
+        [pid] = daemon.children
+        shown = Path(f"/proc/{pid}/cmdline").read_bytes()
+        files = [file for file in config.parent.rglob("*") if file.is_file()]
+        assert b"d0-not-tell" not in shown + b"".join(file.read_bytes() for file in files)
 
 
 def test_no_process_outlives_a_killed_daemon(config):

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from aiohttp import ClientSession
 
-from lookupd import configfile
+from lookupd import accepted, configfile
 from lookupd.daemon import Daemon
 from tests.fakes import ADA, BOB
 from tests.faults.load import Target, open_loop
@@ -125,6 +125,25 @@ async def test_what_takes_a_restart_is_told(config, caplog, capfd):
         told = capfd.readouterr().err
         assert "has been read again" in told
         assert "stays" not in told  # it has this port
+
+
+async def test_another_folder_for_data_waits_for_a_restart_in_all_that_is_made_anew(config, tmp_path):
+    async with daemon(config) as running:
+        change(config, {"name": "staff"}, data="elsewhere", auth={"mode": "token"})
+        await running.reload()
+        assert accepted.read(running.accepted.descriptor).data == tmp_path / "data"
+        assert (tmp_path / "data" / "state.db").exists()
+    assert not (tmp_path / "elsewhere").exists()
+
+
+async def test_what_is_not_used_is_not_handed_down(config):
+    async with daemon(config) as running:
+        change(config, {"name": "staff"}, {"name": "partners"})
+        await running.reload()
+        config.write_text("sources: 7", encoding="utf-8")
+        await running.reload()
+        handed_down = accepted.read(running.accepted.descriptor)
+        assert [source.name for source in handed_down.sources] == ["staff", "partners"]
 
 
 async def test_who_may_ask_changes_at_once(config):

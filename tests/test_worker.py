@@ -112,11 +112,15 @@ def test_one_that_is_killed_is_missed_by_nobody_and_started_again(config):
         assert len(everybody(daemon.url)) == 1
 
 
-def test_the_daemon_stands_in_for_one_that_cannot_be_started_again(config):
-    with RunningDaemon(config) as daemon:
+def test_the_daemon_stands_in_for_one_that_cannot_be_started_again(config, tmp_path):
+    site = tmp_path / "site"
+    site.mkdir()
+    stops = f"import os.path\nif os.path.exists({str(site / 'stop')!r}):\n    os._exit(1)\n"
+    (site / "sitecustomize.py").write_text(stops, encoding="utf-8")
+    with RunningDaemon(config, path=[site]) as daemon:
         daemon.wait_for("synced source")
         pid = ready(daemon)
-        config.write_text("nonsense", encoding="utf-8")  # only who starts reads it
+        (site / "stop").touch()
         os.kill(pid, signal.SIGKILL)
         daemon.wait_for(f"{WORKER} ended with code 1")
         [reply] = everybody(daemon.url)
@@ -136,6 +140,19 @@ def test_all_follow_the_configuration(config):
         daemon.wait_for("synced source 'partners'")
         [reply] = everybody(daemon.url, "0199005678")
         assert "Bob" in reply
+
+
+def test_one_that_is_started_again_has_the_configuration_that_all_have(config):
+    with RunningDaemon(config) as daemon:
+        daemon.wait_for("synced source")
+        pid = ready(daemon)
+        config.write_text("nonsense", encoding="utf-8")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("the configuration is not used")
+        os.kill(pid, signal.SIGKILL)
+        daemon.wait_for(f"{WORKER} is there", times=2)
+        [reply] = everybody(daemon.url)
+        assert "Ada" in reply
 
 
 def test_another_number_of_processes_waits_for_a_restart(config):

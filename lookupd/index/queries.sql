@@ -92,6 +92,10 @@ ON CONFLICT (uuid) DO UPDATE SET name = excluded.name WHERE name <> excluded.nam
 -- What was told under other settings is no start to go on from: everything is pulled again.
 UPDATE source SET cursor = NULL WHERE uuid = :uuid AND cursor IS NOT NULL AND settings IS NOT :settings;
 
+-- name: past
+-- Of each source that had a good run: when it began, and the fingerprint of the settings it was pulled under.
+SELECT uuid, synced_at, settings FROM source WHERE synced_at IS NOT NULL;
+
 -- name: source
 -- One source.
 SELECT
@@ -131,6 +135,6 @@ UPDATE source SET
 WHERE id = :source_id;
 
 -- name: abandoned
--- Sources that are no longer configured to be synced (JSON uuids of those that are), last synced before an instant.
+-- Sources that are no longer configured to be synced (JSON uuids of those that are), not synced between two instants.
 SELECT id, name FROM source
-WHERE uuid NOT IN (SELECT value FROM json_each(?)) AND coalesce(synced_at, 0) < ?;
+WHERE uuid NOT IN (SELECT value FROM json_each(?)) AND coalesce(synced_at, 0) NOT BETWEEN ? AND ?;

@@ -7,7 +7,8 @@ INSERT INTO staging.gone (uid)
 SELECT uid FROM contact WHERE source_id = :source_id AND uid NOT IN (SELECT uid FROM staging.seen);
 
 -- name: plan
--- What the run will do. A uid made here changes with its row: one that goes while another comes is an edit.
+-- What the run will do. A uid made here changes with its row: one that goes while another comes is an edit. Under
+-- other settings than those of the last good run any uid may have become another one.
 SELECT
     (SELECT count(*) FROM contact WHERE source_id = :source_id) AS before,
     (SELECT count(*) FROM staging.changed) AS written,
@@ -16,7 +17,8 @@ SELECT
     min(
         (SELECT count(*) FROM staging.gone WHERE instr(uid, char(31))),
         (SELECT count(*) FROM staging.changed WHERE instr(uid, char(31)))
-    ) AS replaced;
+    ) AS replaced,
+    (SELECT settings FROM source WHERE id = :source_id) IS NOT :settings AS is_resettled;
 
 -- name: find_outdated
 -- Contacts whose stored words and numbers no longer hold.

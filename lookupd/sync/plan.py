@@ -18,8 +18,10 @@ class Plan:
     changed: int
     removed: int
     unchanged: int
-    #: removed contacts without an id of their own in whose place another came: edited rows, most likely
+    #: removed contacts in whose place another came, where neither is known by an id that lasts
     replaced: int = 0
+    #: whether the settings are others than those of the last good run, so that no id lasts
+    is_resettled: bool = False
 
     @property
     def after(self) -> int:

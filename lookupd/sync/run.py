@@ -9,7 +9,7 @@ import sqlite3
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -172,17 +172,19 @@ class Run:
     def _last_cursor(self, stage: Stage) -> str | None:
         """Where to go on; None when everything is to be pulled.
 
-        Without a unique column nobody knows which contact a changed row was before.
+        Without a unique column nobody knows which contact a changed row was before. When everything was last
+        pulled while the clock was ahead, nobody knows how long ago that is.
         """
         full_at = stage.synced.full_at
         if self._is_full or full_at is None or self._source.settings.unique_column is None:
             return None
-        is_due = self._started_at - full_at >= self._settings.full_every
-        return None if is_due else stage.synced.cursor
+        age = self._started_at - full_at
+        return stage.synced.cursor if timedelta(0) <= age < self._settings.full_every else None
 
     def _hold(self, plan: Plan, *, accept_loss: bool) -> None:
         if not accept_loss and plan.loses_too_much(self._settings.max_loss):
-            raise SourceShrank(self._source.name, removed=plan.lost, before=plan.before)
+            cause = "they were pulled under other settings" if plan.is_resettled else None
+            raise SourceShrank(self._source.name, removed=plan.lost, before=plan.before, cause=cause)
 
     async def _pull(self, stage: Stage) -> Plan:
         if not self._source.reports_changes:

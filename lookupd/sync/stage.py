@@ -15,11 +15,11 @@ from lookupd.contact import twins_among
 from lookupd.errors import CursorExpired, SyncError
 from lookupd.index import database, writer
 from lookupd.index.record import Synced, synced
-from lookupd.secret import masked
 from lookupd.sql import statements
 from lookupd.sync import callers
 from lookupd.sync.maker import Maker
 from lookupd.sync.naming import Naming
+from lookupd.sync.past import settings_of
 from lookupd.sync.plan import Plan
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Stage:
         self._is_given_up = False
         index.set_progress_handler(lambda: self._is_given_up, PATIENCE)
         source = shape.source
-        self._settings = shape.fingerprint({"backend": source.backend, "config": masked(source.config)})
+        self._settings = settings_of(shape)
         index.execute(_SQL["add_source"], {"uuid": source.uuid, "name": source.name})
         index.execute(_SQL["forget_cursor"], {"uuid": source.uuid, "settings": self._settings})
         self.synced: Synced = synced(index.execute(_SQL["source"], (source.uuid,)).fetchone())
@@ -160,16 +160,17 @@ class Stage:
         """What applying will change: all is taken in."""
         with writer.transaction(self._index):
             self._settle()
-        before, written, changed, removed, replaced = self._index.execute(
-            _SQL["plan"], {"source_id": self.synced.id}
+        before, written, changed, removed, replaced, is_resettled = self._index.execute(
+            _SQL["plan"], {"source_id": self.synced.id, "settings": self._settings}
         ).fetchone()
         return Plan(
             before=before,
-            added=written - changed,
+            added=(added := written - changed),
             changed=changed,
             removed=removed,
             unchanged=before - changed - removed,
-            replaced=replaced,
+            replaced=min(removed, added) if is_resettled else replaced,
+            is_resettled=bool(is_resettled),
         )
 
     def gone(self) -> list[str]:

@@ -185,11 +185,7 @@ async def _started(stack: AsyncExitStack, config: Config) -> Desk:
     stack.push_async_callback(sources.close)
     schedule = Schedule(sources, paths(config))
     stack.push_async_callback(schedule.stop)
-
-    async def begin() -> None:
-        schedule.start()
-
-    keeper = Keeper(index, begin=begin, refill=schedule.refill)
+    keeper = Keeper(index, begin=schedule.start, refill=schedule.refill)
     stack.push_async_callback(keeper.stop)
     keeper.start()
     return desk

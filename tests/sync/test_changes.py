@@ -161,6 +161,16 @@ async def test_everything_is_pulled_when_that_is_due(ground, directory, backend)
     assert (await ground.synced()).full_at > first.full_at
 
 
+async def test_everything_is_pulled_when_the_last_time_lies_in_the_future(ground, directory, source):
+    ground.rows("UPDATE source SET full_at = full_at + 86400 * 400")
+    directory.rows = [BOB]  # nobody tells that Ada is gone
+    await ground.sync(source)
+    assert cursors(directory) == [None, None]
+    assert ground.names() == [BOB["name"]]
+    await ground.sync(source)
+    assert cursors(directory)[2:] == ["0"]
+
+
 async def test_everything_is_pulled_when_somebody_wants_it(ground, source, directory):
     plan = await Run(source, source.settings.sync, ground.paths).run(full=True)
     assert (counts(plan), cursors(directory)) == ((0, 0, 0, 2), [None, None])

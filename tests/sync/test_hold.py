@@ -125,6 +125,39 @@ async def test_rows_without_an_id_may_all_be_edited_at_once(ground, directory, u
     ground.check()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"unique_column": "number"}),
+        ({}, {"unique_column": None}),
+        ({"unique_column": None}, {}),
+        ({"config": {"base": "here"}}, {"config": {"base": "there"}}),
+    ],
+)
+async def test_other_settings_may_replace_everybody(ground, directory, before, after):
+    await ground.sync(source_of(directory, **before))
+    directory.rows = [{**row, "id": f"new-{row['id']}"} for row in people(61)]
+    plan = await ground.sync(source_of(directory, **after))
+    assert (plan.added, plan.removed, plan.after) == (61, 60, 61)
+    ground.check()
+
+
+@pytest.mark.usefixtures("source")
+async def test_who_is_lost_under_other_settings_is_missed_and_told_why(ground, directory):
+    directory.rows = people(40)
+    other = source_of(directory, unique_column="number")
+    for _ in range(2):  # a held run changes nothing, so the next one is no other
+        with pytest.raises(
+            SourceShrank, match=r"20 of its 60 contacts \(they were pulled under other settings\)"
+        ):
+            await ground.sync(other)
+    directory.rows = people(60)
+    await ground.sync(other)
+    directory.rows = people(40)
+    with pytest.raises(SourceShrank, match="20 of its 60 contacts; kept"):
+        await ground.sync(other)
+
+
 async def test_other_settings_may_store_all_rows_without_an_id_anew(ground, directory):
     await ground.sync(source_of(directory, unique_column=None))
     plan = await ground.sync(source_of(directory, unique_column=None, format_columns={"reverse": "{id}"}))

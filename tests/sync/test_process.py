@@ -178,6 +178,13 @@ async def test_contacts_of_a_source_that_is_configured_no_more_are_kept_for_a_we
     assert await ground.search("bob") == ["2"]
 
 
+async def test_a_clock_that_was_years_ahead_does_not_keep_contacts_for_years(ground, tmp_path):
+    config = configured(tmp_path, {"name": "staff"})
+    await ground.hold(BOB, name="former")
+    assert await abandoned(ground, config, synced_at=NOW + timedelta(days=6)) == ["former"]
+    assert await abandoned(ground, config, synced_at=NOW + timedelta(days=800)) == []
+
+
 async def test_a_source_that_never_synced_is_forgotten_at_once(ground, tmp_path):
     config = configured(tmp_path, {"name": "staff"})
     await ground.hold(name="former")

@@ -1,14 +1,16 @@
 """An index that was lost, in whatever way, is filled again by the sync process."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from lookupd.index import database
+from lookupd.sync import schedule as scheduling
 from lookupd.sync.schedule import Schedule
-from tests.fakes import ADA, BOB, Directory, source_of
+from tests.fakes import ADA, BOB, Directory, FakeBackend, source_of
 from tests.process import RunningProcess, sync_process, write_config, write_csv
-from tests.sync.ground import until
+from tests.sync.ground import source_with, until
 
 
 @pytest.fixture
@@ -68,13 +70,57 @@ async def test_runs_under_way_are_lost_with_the_index_and_begun_anew(ground):
     directory = Directory(rows=[ADA], gate=asyncio.Event())
     source = source_of(directory, sync={"every": "1h"})
     schedule = Schedule([source], ground.paths)
-    schedule.start()
+    await schedule.start()
     await until(lambda: directory.asked)
     schedule.refill()
     directory.gate.set()
     await until(lambda: ground.names() == [ADA["name"]])
     assert len(directory.asked) == 2
     await schedule.stop()
+    await source.close()
+
+
+class Slow(FakeBackend):
+    """Takes its time to end a pull that is broken off."""
+
+    def __init__(self, directory, ends):
+        super().__init__(directory)
+        self._ends = ends
+
+    async def list_all(self):
+        try:
+            async for row in super().list_all():
+                yield row
+        finally:
+            await self._ends.wait()
+
+
+async def test_a_run_that_takes_long_to_end_is_begun_anew_when_it_has(ground, caplog, monkeypatch):
+    monkeypatch.setattr(scheduling, "REFILL", timedelta(milliseconds=20))
+    directory, ends = Directory(rows=[ADA], gate=asyncio.Event()), asyncio.Event()
+    source = source_with(Slow(directory, ends), sync={"cron": "0 0 1 1 *"})
+    schedule = Schedule([source], ground.paths)
+    await schedule.start()
+    await until(lambda: directory.asked)
+    schedule.refill()
+    directory.gate.set()
+    await asyncio.sleep(0.1)
+    ends.set()
+    await until(lambda: ground.names() == [ADA["name"]])
+    assert "maximum number of running instances" not in caplog.text
+    await schedule.stop()
+    await source.close()
+
+
+async def test_a_schedule_that_ends_begins_nothing_anew(ground, caplog):
+    directory = Directory(rows=[ADA], gate=asyncio.Event())
+    source = source_of(directory)
+    schedule = Schedule([source], ground.paths)
+    await schedule.start()
+    await until(lambda: directory.asked)
+    schedule.refill()
+    await schedule.stop()
+    assert [record for record in caplog.records if record.exc_info] == []
     await source.close()
 
 

@@ -3,13 +3,17 @@
 import asyncio
 import logging
 import re
+import time
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from apscheduler.schedulers import base
 
 from lookupd.errors import SourceError
 from lookupd.source import Source
+from lookupd.sync import schedule as scheduling
+from lookupd.sync.clock import Clock
 from lookupd.sync.run import Run
 from lookupd.sync.schedule import Schedule, pause
 from tests.fakes import ADA, BOB, Directory, source_of
@@ -19,10 +23,10 @@ SOON, LATER = "10ms", "1h"
 
 
 @asynccontextmanager
-async def scheduled(ground, *sources):
+async def scheduled(ground, *sources, clock=None):
     """A schedule of some sources, under way."""
-    schedule = Schedule(sources, ground.paths)
-    schedule.start()
+    schedule = Schedule(sources, ground.paths, clock)
+    await schedule.start()
     try:
         yield schedule
     finally:
@@ -113,6 +117,61 @@ async def test_a_source_that_is_taken_out_is_pulled_no_more(ground, directory):
         await schedule.follow([])
         assert schedule._scheduler.get_jobs() == []
     assert ground.names() == [ADA["name"], BOB["name"]]
+
+
+WAITING = {"cron": "0 0 1 1 *", "at_start": False}
+
+
+async def test_what_was_pulled_under_other_settings_is_pulled_again_at_the_start(ground, directory):
+    await ground.sync(source_of(Directory(rows=[BOB]), config={"base": "elsewhere"}))
+    async with scheduled(ground, source_of(directory, sync=WAITING)):
+        await until(lambda: ground.names() == [ADA["name"], BOB["name"]])
+
+
+async def test_a_source_that_has_changed_is_pulled_at_once(ground, directory):
+    former = source_of(Directory(rows=[BOB]), config={"base": "elsewhere"}, sync=WAITING)
+    await ground.sync(former)
+    new = source_of(directory, sync=WAITING)
+    async with scheduled(ground, former) as schedule:
+        await schedule.follow([new])
+        await until(lambda: ground.names() == [ADA["name"], BOB["name"]])
+    await new.close()
+
+
+@pytest.mark.parametrize("more", [{}, {"config": {"password": "other"}}, {"live": False}])
+async def test_what_was_pulled_from_the_same_directory_waits_for_its_time(ground, directory, more):
+    await ground.sync(source_of(directory, config={"password": "secret"}))
+    directory.asked.clear()
+    source = source_of(directory, **{"config": {"password": "secret"}, "sync": WAITING, **more})
+    async with scheduled(ground, source) as schedule:
+        assert next_run(schedule, source) > timedelta(minutes=1)
+    assert directory.asked == []
+
+
+@pytest.mark.parametrize(("minutes_ago", "left"), [(0, 60), (20, 40), (-300, 60)])
+async def test_an_interval_goes_on_from_the_last_good_run_of_another_process(
+    ground, directory, minutes_ago, left
+):
+    source = source_of(directory, sync={"every": "1h", "at_start": False})
+    await ground.sync(source)
+    ground.rows("UPDATE source SET synced_at = synced_at - 60 * ?", minutes_ago)
+    async with scheduled(ground, source) as schedule:
+        assert timedelta(minutes=left - 1) < next_run(schedule, source) <= timedelta(minutes=left)
+    assert len(directory.asked) == 1
+
+
+async def test_an_interval_that_ended_before_the_start_is_over(ground, directory):
+    source = source_of(directory, sync={"every": "1h", "at_start": False})
+    await ground.sync(source)
+    ground.rows("UPDATE source SET synced_at = synced_at - 7200")
+    async with scheduled(ground, source):
+        await until(lambda: len(directory.asked) == 2)
+
+
+async def test_an_index_that_cannot_be_read_keeps_no_schedule_from_beginning(ground, directory, caplog):
+    ground.paths.index.write_bytes(b"no index")
+    async with scheduled(ground, source_of(directory)):
+        await until(lambda: said(caplog, "synced source 'fake': 2 contacts")[0])
 
 
 async def test_cron_says_when(ground, directory):
@@ -332,3 +391,96 @@ async def test_stopping_breaks_off_what_is_under_way(ground, directory, caplog):
     assert [file.suffix for file in ground.paths.staging.iterdir()] == [".lock"]
     assert [record for record in caplog.records if record.exc_info] == []
     assert ground.names() == []
+
+
+class Wall:
+    """A wall clock that can be set, and what looks at it."""
+
+    def __init__(self, monkeypatch):
+        self.ahead = ahead = [timedelta(0)]
+        self.clock = Clock(lambda: time.time() + ahead[0].total_seconds())
+
+        class Shifted(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + ahead[0]
+
+        for module in (base, scheduling):
+            monkeypatch.setattr(module, "datetime", Shifted)
+        monkeypatch.setattr(scheduling, "WATCH_EVERY", timedelta(milliseconds=5))
+
+    def set(self, **span):
+        self.ahead[0] += timedelta(**span)
+
+    def left(self, schedule, source):
+        """The span to the next run of a source."""
+        return next_run(schedule, source) - self.ahead[0]
+
+
+@pytest.fixture
+def wall(monkeypatch):
+    return Wall(monkeypatch)
+
+
+@pytest.mark.parametrize("span", [{"hours": -1}, {"hours": 1}, {"days": 20_000}])
+async def test_a_source_is_pulled_as_often_after_the_clock_was_set(ground, directory, wall, span, caplog):
+    async with scheduled(ground, source_of(directory, sync={"every": SOON}), clock=wall.clock):
+        await until(lambda: len(directory.asked) >= 2)
+        wall.set(**span)
+        known = len(directory.asked)
+        await until(lambda: len(directory.asked) >= known + 5)
+    assert said(caplog, "the clock was set by") == (1, {logging.WARNING})
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_an_interval_lasts_as_long_when_the_clock_is_set(ground, directory, wall, hours, caplog):
+    source = source_of(directory, sync={"every": "10m", "at_start": False})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        await until(lambda: said(caplog, "Next wakeup is due")[0])
+        wall.set(hours=hours)
+        await until(lambda: said(caplog, "the clock was set by")[0])
+        assert timedelta(minutes=9) < wall.left(schedule, source) <= timedelta(minutes=10)
+    assert directory.asked == []
+
+
+async def test_a_time_of_day_that_a_clock_set_forward_has_passed_over_is_made_up_for_once(
+    ground, directory, wall, caplog
+):
+    source = source_of(directory, sync={"cron": "* * * * *", "at_start": False})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        wall.set(days=20_000)
+        await until(lambda: said(caplog, "synced source")[0])
+        assert wall.left(schedule, source) <= timedelta(minutes=1)
+    assert len(directory.asked) == 1
+
+
+async def test_times_of_day_follow_a_clock_that_is_set_back(ground, directory, wall, caplog):
+    source = source_of(directory, sync={"cron": "* * * * *", "at_start": False})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        wall.set(hours=-1)
+        await until(lambda: said(caplog, "the clock was set by")[0])
+        assert wall.left(schedule, source) <= timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+async def test_a_clock_that_is_set_does_not_put_off_what_is_tried_again(
+    ground, directory, wall, caplog, hours
+):
+    directory.error = SourceError("down")
+    source = source_of(directory, sync={"cron": "0 0 1 1 *"})
+    async with scheduled(ground, source, clock=wall.clock) as schedule:
+        await until(lambda: said(caplog, "executed successfully")[0])
+        wall.set(hours=hours)
+        await until(lambda: said(caplog, "the clock was set by")[0])
+        assert wall.left(schedule, source) <= timedelta(seconds=15)
+
+
+async def test_a_machine_that_slept_pulls_at_once_what_is_overdue(ground, directory, wall, caplog):
+    slept = [0.0]
+    clock = Clock(lambda: time.time() + slept[0], lambda: time.monotonic() + slept[0], time.monotonic)
+    source = source_of(directory, sync={"every": LATER, "at_start": False})
+    async with scheduled(ground, source, clock=clock):
+        wall.set(hours=2)
+        slept[0] = 7200
+        await until(lambda: said(caplog, "synced source")[0])
+    assert said(caplog, "the clock was set")[0] == 0

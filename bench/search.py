@@ -171,7 +171,9 @@ def fill(path: Path, count: int) -> None:
     stage.add(rows)
     stage.find_gone()
     now = datetime.now(UTC)
-    stage.apply(stage.plan(), End(started_at=now, seconds=0.0, outcome=Outcome.SUCCEEDED, is_full=True))
+    stage.apply(
+        stage.plan(), End(started_at=now, lasted=lambda: 0.0, outcome=Outcome.SUCCEEDED, is_full=True)
+    )
     stage.close()
 
 

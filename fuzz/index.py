@@ -70,7 +70,9 @@ class Index:
             stage.find_gone()
             plan = stage.plan()
             started_at = datetime(2026, 1, 1, tzinfo=UTC)
-            stage.apply(plan, End(started_at=started_at, seconds=0, outcome=Outcome.SUCCEEDED, is_full=True))
+            stage.apply(
+                plan, End(started_at=started_at, lasted=lambda: 0, outcome=Outcome.SUCCEEDED, is_full=True)
+            )
         finally:
             stage.close()
         return plan

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from lookupd import ballast, control, listening, log
 from lookupd.front import raise_file_limit
-from lookupd.heap import settle
+from lookupd.heap import growing, settle
 from lookupd.index import database
 from lookupd.reloadable import Reloadable
 from lookupd.supervisor import Kept, Supervisor
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.systemd import Notifier
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 #: how long another serving process may take to end, some more than its requests may, and how long it may give
 #: no sign of life, in seconds
 ENDING, STUCK = 8.0, 10.0
+#: how long the sync process may take to end: a run that is killed has changed nothing
+BREAKING_OFF = 0.1
 
 
 class Daemon:
@@ -78,7 +80,8 @@ class Daemon:
         notifier = Notifier.of()
         raise_file_limit()
         async with AsyncExitStack() as stack:
-            await self.start(stack)
+            with growing():
+                await self.start(stack)
             for task in (self._reload_when(reload, notifier), _show_life(notifier)):
                 stack.push_async_callback(_end, asyncio.create_task(task))
             settle()
@@ -92,10 +95,6 @@ class Daemon:
         """Start everything; the stack stops it."""
         await asyncio.to_thread(ballast.give, self._config.data)
         await asyncio.to_thread(database.prepare, paths(self._config).index)
-        if with_sync:
-            self._sync = Supervisor(_process("the sync process", "lookupd.sync.process", self._file))
-            stack.push_async_callback(self._sync.stop)
-            self._sync.start()
         own, *others = listening.shares(self._config.http)
         for one in dict.fromkeys((*own, *chain.from_iterable(others))):
             stack.callback(one.close)
@@ -108,6 +107,11 @@ class Daemon:
             alone = [sock for sock in sockets if sock not in own]
             standing_in = asyncio.create_task(_stand_in(self._served, self._workers[-1], alone))
             stack.push_async_callback(_end, standing_in)
+        if with_sync:
+            self._sync = Supervisor(
+                _process("the sync process", "lookupd.sync.process", self._file), grace=BREAKING_OFF
+            )
+            self._sync.start()
         await control.serve(stack, self._config.data, lambda: self.serving.desk.services["status"])
         self.url = listening.url(own[0])
 
@@ -153,7 +157,8 @@ class Daemon:
             notifier.ready(f"answering on {self.url}; {outcome}")
 
     async def _close(self) -> None:
-        await asyncio.gather(self.served.close(), *(worker.stop() for worker in self._workers))
+        others = [*self._workers, *([self._sync] if self._sync else [])]
+        await asyncio.gather(self.served.close(), *(process.stop() for process in others))
 
 
 async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[socket.socket]) -> None:
@@ -172,7 +177,8 @@ def _process(name: str, module: str, file: Path, sockets: Sequence[socket.socket
     """One of our processes; with sockets it is one that serves."""
     files = tuple(sock.fileno() for sock in sockets)
     command = (sys.executable, "-P", "-m", module, str(file), *map(str, files))
-    return Kept(name=name, command=command, files=files, is_telling=bool(files))
+    is_serving = bool(files)
+    return Kept(name=name, command=command, files=files, is_telling=is_serving, is_robust=not is_serving)
 
 
 async def _show_life(notifier: Notifier) -> None:

@@ -30,7 +30,7 @@ class Reloadable:
         self._file = file
         self._sockets = [*sockets]
         #: former configurations that finish their requests
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Serving] = {}
 
     @classmethod
     async def open(
@@ -56,8 +56,8 @@ class Reloadable:
             logger.error("the configuration is not used: %s", error)  # noqa: TRY400 - it says all
             return "the configuration is not used, the log says why"
         ending = asyncio.create_task(former.close(), name="former-configuration")
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
+        self._ending[ending] = former
+        ending.add_done_callback(self._ending.pop)
         logger.info("the configuration has been read again")
         return "the configuration has been read again"
 
@@ -72,6 +72,8 @@ class Reloadable:
         self.serving.leave(sockets)
 
     async def close(self) -> None:
-        """Take no further requests, and let those under way finish."""
+        """Take no further requests, and let those under way finish: the process ends."""
+        for serving in (self.serving, *self._ending.values()):
+            serving.hasten()
         await self.serving.close()
         await asyncio.gather(*self._ending)

@@ -96,6 +96,10 @@ class Serving:
         """Take no more connections from these."""
         self._front.leave(sockets)
 
+    def hasten(self) -> None:
+        """Close soon, as the process ends: idle connections are not waited for."""
+        self._front.hasten()
+
     async def close(self) -> None:
         """Take no further requests, let those under way finish, and close what nobody has taken over."""
         await self._stack.aclose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import ClientSession
 
 from lookupd import configfile
 from lookupd.daemon import Daemon
+from lookupd.front import Limits
 from tests.fakes import ADA, BOB
 from tests.faults.load import Target, open_loop
 from tests.process import RunningDaemon, write_config, write_csv
@@ -125,6 +127,18 @@ async def test_what_takes_a_restart_is_told(config, caplog, capfd):
         told = capfd.readouterr().err
         assert "has been read again" in told
         assert "stays" not in told  # it has this port
+
+
+async def test_a_former_configuration_does_not_keep_the_process_from_ending(config):
+    async with AsyncExitStack() as stack, ClientSession() as session:
+        running = Daemon(configfile.read(config), config)
+        await running.start(stack, with_sync=False)
+        await (await session.get(f"{running.url}/live")).read()  # a connection that is kept
+        change(config, {"name": "staff"}, log={"level": "warning"})
+        await running.reload()
+        began = time.monotonic()
+        await stack.aclose()
+        assert time.monotonic() - began < Limits().grace * 0.8
 
 
 async def test_who_may_ask_changes_at_once(config):

@@ -19,6 +19,7 @@ from lookupd.front import raise_file_limit
 from lookupd.heap import growing, settle
 from lookupd.index import database
 from lookupd.reloadable import Reloadable
+from lookupd.sockets import Sockets
 from lookupd.supervisor import Kept, Supervisor
 from lookupd.sync.paths import paths
 from lookupd.systemd import Notifier
@@ -95,13 +96,17 @@ class Daemon:
         """Start everything; the stack stops it."""
         await asyncio.to_thread(ballast.give, self._config.data)
         await asyncio.to_thread(database.prepare, paths(self._config).index)
-        own, *others = listening.shares(self._config.http)
-        for one in dict.fromkeys((*own, *chain.from_iterable(others))):
+        handed = listening.handed()
+        own, *others = listening.shares(self._config.http, handed.http)
+        for one in dict.fromkeys(chain(own, *others, *handed.views.values())):
             stack.callback(one.close)
-        self._served = await Reloadable.open(self._config, self._file, own, stack)
+        self._served = await Reloadable.open(
+            self._config, self._file, Sockets(http=own, views=handed.views), stack
+        )
         stack.push_async_callback(self._close)
         for place, sockets in enumerate(others, start=2):
-            worker = _process(f"serving process {place}", "lookupd.worker", self._file, sockets)
+            both = Sockets(http=sockets, views=handed.views)
+            worker = _process(f"serving process {place}", "lookupd.worker", self._file, both)
             self._workers.append(Supervisor(worker, grace=ENDING, silence=STUCK))
             self._workers[-1].start()
             alone = [sock for sock in sockets if sock not in own]
@@ -173,11 +178,12 @@ async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[so
         served.leave(sockets)
 
 
-def _process(name: str, module: str, file: Path, sockets: Sequence[socket.socket] = ()) -> Kept:
+def _process(name: str, module: str, file: Path, sockets: Sockets | None = None) -> Kept:
     """One of our processes; with sockets it is one that serves."""
-    files = tuple(sock.fileno() for sock in sockets)
-    command = (sys.executable, "-P", "-m", module, str(file), *map(str, files))
-    is_serving = bool(files)
+    is_serving = sockets is not None
+    words = sockets.words() if sockets else {}
+    command = (sys.executable, "-P", "-m", module, str(file), *words)
+    files = [*words.values()]
     return Kept(name=name, command=command, files=files, is_telling=is_serving, is_robust=not is_serving)
 
 

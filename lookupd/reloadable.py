@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from lookupd import checkup
 from lookupd.errors import ConfigError, LookupdError
 from lookupd.serving import Serving
+from lookupd.sockets import Sockets
 
 if TYPE_CHECKING:
     import socket
@@ -24,18 +25,17 @@ logger = logging.getLogger(__name__)
 class Reloadable:
     """Serves on some sockets, as the configuration in a file says."""
 
-    def __init__(self, serving: Serving, file: Path, sockets: Sequence[socket.socket]) -> None:
+    def __init__(self, serving: Serving, file: Path, sockets: Sockets) -> None:
         #: what is made from the configuration that counts
         self.serving = serving
         self._file = file
-        self._sockets = [*sockets]
+        self._sockets = [*sockets.http]
+        self._of_views = sockets.views
         #: former configurations that finish their requests
         self._ending: dict[asyncio.Task[None], Serving] = {}
 
     @classmethod
-    async def open(
-        cls, config: Config, file: Path, sockets: Sequence[socket.socket], stack: AsyncExitStack
-    ) -> Self:
+    async def open(cls, config: Config, file: Path, sockets: Sockets, stack: AsyncExitStack) -> Self:
         """Serve a configuration that was read from `file`; the stack closes the records, `close` the rest."""
         return cls(await Serving.open(config, sockets, stack), file, sockets)
 
@@ -47,7 +47,7 @@ class Reloadable:
         try:
             config = await asyncio.to_thread(checkup.read, self._file)
             former = self.serving
-            self.serving = await former.again(config, self._sockets)
+            self.serving = await former.again(config, Sockets(http=self._sockets, views=self._of_views))
         except ConfigError as error:
             for mistake in error.mistakes:
                 logger.error("the configuration is not used: %s", mistake)  # noqa: TRY400 - it says all

@@ -1,15 +1,14 @@
 """A serving process beside the daemon's own, on a part of the same port.
 
-Started by the daemon as `python -m lookupd.worker CONFIG DESCRIPTOR...`, with listening sockets that it
-inherits. It tells the daemon on its standard output that it is ready, and then again and again that its loop
-still turns.
+Started by the daemon as `python -m lookupd.worker CONFIG [VIEW=]DESCRIPTOR...`, with listening sockets that
+it inherits. It tells the daemon on its standard output that it is ready, and then again and again that its
+loop still turns.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import sys
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -22,11 +21,10 @@ from lookupd.errors import LookupdError
 from lookupd.front import raise_file_limit
 from lookupd.heap import settle
 from lookupd.reloadable import Reloadable
+from lookupd.sockets import Sockets
 from lookupd.wish import Wish, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from lookupd.config import Config
 
 logger = logging.getLogger(__name__)
@@ -35,7 +33,7 @@ logger = logging.getLogger(__name__)
 PULSE = 1.0
 
 
-async def serve(config: Config, file: Path, sockets: Sequence[socket.socket]) -> None:
+async def serve(config: Config, file: Path, sockets: Sockets) -> None:
     """Serve until told to end, and as the configuration in `file` says whenever told to read it again."""
     wishes = Wishes()
     raise_file_limit()
@@ -65,9 +63,7 @@ def main() -> int:
     """Run as a process; returns its exit code."""
     try:
         file = Path(sys.argv[1])
-        sockets = [socket.socket(fileno=int(number)) for number in sys.argv[2:]]
-        for one in sockets:
-            one.settimeout(0)
+        sockets = Sockets.inherited(sys.argv[2:])
         config = configfile.read(file)
         log.configure(config.log.level)
         uvloop.run(serve(config, file, sockets))

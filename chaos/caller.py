@@ -95,7 +95,13 @@ def main() -> None:
     """Ask, and print."""
     spec = json.loads(sys.stdin.readline())
     calls = Calls(spec)
-    target = Target(url=spec["url"], path=calls.path, is_right=calls.hear, timeout=spec["timeout"])
+    target = Target(
+        url=spec["url"],
+        path=calls.path,
+        is_right=calls.hear,
+        timeout=spec["timeout"],
+        keeps_alive=spec["keeps_alive"],
+    )
     print("ready", flush=True)
     sys.stdin.readline()
     if spec["clients"]:

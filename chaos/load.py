@@ -44,6 +44,8 @@ class Load:
     #: "reverse", "plain", which explains nothing, or "lookup": then a question is a term, and the name of
     #: somebody to be found
     kind: str = "reverse"
+    #: whether connections are used again, or each question has one of its own
+    keeps_alive: bool = True
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING
 from lookupd import ballast, checkup, control, listening, log
 from lookupd.accepted import Accepted
 from lookupd.front import raise_file_limit
-from lookupd.heap import settle
+from lookupd.heap import growing, settle
 from lookupd.index import database
 from lookupd.reloadable import Reloadable
+from lookupd.sockets import Sockets
 from lookupd.supervisor import Kept, Supervisor
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.systemd import Notifier
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ logger = logging.getLogger(__name__)
 #: how long another serving process may take to end, some more than its requests may, and how long it may give
 #: no sign of life, in seconds
 ENDING, STUCK = 8.0, 10.0
+#: how long the sync process may take to end: a run that is killed has changed nothing
+BREAKING_OFF = 0.1
 
 
 class Daemon:
@@ -88,7 +91,8 @@ class Daemon:
         notifier = Notifier.of()
         raise_file_limit()
         async with AsyncExitStack() as stack:
-            await self.start(stack)
+            with growing():
+                await self.start(stack)
             for task in (self._reload_when(reload, notifier), _show_life(notifier)):
                 stack.push_async_callback(_end, asyncio.create_task(task))
             settle()
@@ -104,23 +108,25 @@ class Daemon:
         await asyncio.to_thread(database.prepare, paths(self._config).index)
         self._accepted = Accepted(self._config)
         stack.callback(self.accepted.close)
-        if with_sync:
-            self._sync = Supervisor(self._process("the sync process", "lookupd.sync.process"))
-            stack.push_async_callback(self._sync.stop)
-            self._sync.start()
-        own, *others = listening.shares(self._config.http)
-        for one in dict.fromkeys((*own, *chain.from_iterable(others))):
+        handed = listening.handed()
+        own, *others = listening.shares(self._config.http, handed.http)
+        for one in dict.fromkeys(chain(own, *others, *handed.views.values())):
             stack.callback(one.close)
-        read = partial(checkup.read, self._file)
-        self._served = await Reloadable.open(self._config, read, own, stack)
+        read, listened = partial(checkup.read, self._file), Sockets(http=own, views=handed.views)
+        self._served = await Reloadable.open(self._config, read, listened, stack)
         stack.push_async_callback(self._close)
         for place, sockets in enumerate(others, start=2):
-            worker = self._process(f"serving process {place}", "lookupd.worker", sockets)
+            both = Sockets(http=sockets, views=handed.views)
+            worker = self._process(f"serving process {place}", "lookupd.worker", both)
             self._workers.append(Supervisor(worker, grace=ENDING, silence=STUCK))
             self._workers[-1].start()
             alone = [sock for sock in sockets if sock not in own]
             standing_in = asyncio.create_task(_stand_in(self._served, self._workers[-1], alone))
             stack.push_async_callback(_end, standing_in)
+        if with_sync:
+            syncing = self._process("the sync process", "lookupd.sync.process")
+            self._sync = Supervisor(syncing, grace=BREAKING_OFF)
+            self._sync.start()
         await control.serve(stack, self._config.data, lambda: self.serving.desk.services["status"])
         self.url = listening.url(own[0])
 
@@ -154,11 +160,14 @@ class Daemon:
             if old != new:
                 logger.warning("%s stays %s until lookupd is started again", key, old)
 
-    def _process(self, name: str, module: str, sockets: Sequence[socket.socket] = ()) -> Kept:
+    def _process(self, name: str, module: str, sockets: Sockets | None = None) -> Kept:
         """One of our processes; with sockets it is one that serves."""
-        files = (self.accepted.descriptor, *(sock.fileno() for sock in sockets))
-        command = (sys.executable, "-P", "-m", module, str(self._file), *map(str, files))
-        return Kept(name=name, command=command, files=files, is_telling=bool(sockets))
+        is_serving = sockets is not None
+        words = sockets.words() if sockets else {}
+        accepted = self.accepted.descriptor
+        command = (sys.executable, "-P", "-m", module, str(self._file), str(accepted), *words)
+        files = [accepted, *words.values()]
+        return Kept(name=name, command=command, files=files, is_telling=is_serving, is_robust=not is_serving)
 
     async def _reload_when(self, asked: asyncio.Event, notifier: Notifier) -> None:
         while True:
@@ -173,7 +182,8 @@ class Daemon:
             notifier.ready(f"answering on {self.url}; {outcome}")
 
     async def _close(self) -> None:
-        await asyncio.gather(self.served.close(), *(worker.stop() for worker in self._workers))
+        others = [*self._workers, *([self._sync] if self._sync else [])]
+        await asyncio.gather(self.served.close(), *(process.stop() for process in others))
 
 
 async def _stand_in(served: Reloadable, worker: Supervisor, sockets: Sequence[socket.socket]) -> None:

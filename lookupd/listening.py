@@ -9,30 +9,59 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lookupd.errors import LookupdError
 from lookupd.front import Limits
+from lookupd.sockets import Sockets
 from lookupd.systemd import handed_sockets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from lookupd.config import Http
 
 
 Address: TypeAlias = "tuple[socket.AddressFamily, str]"
 
+#: the views that may have sockets of their own, by which these are named
+VIEWS = frozenset({"fastagi"})
+#: what sockets for HTTP are called; one that its unit names nothing has the name of the unit
+HTTP, _UNKNOWN, _UNIT = "http", "unknown", ".socket"
+
 
 class CannotListen(LookupdError):
     """The address of the configuration cannot be listened on."""
 
 
-def shares(http: Http) -> list[list[socket.socket]]:
-    """The sockets that each of the serving processes is to serve on. Raises CannotListen.
+class NobodyTakes(CannotListen):
+    """A socket that a service manager hands over has a name that means nothing here."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"nobody takes the socket {name!r} that the service manager hands over "
+            f"(FileDescriptorName= of its unit is to be {', '.join(sorted(VIEWS))} or {HTTP}, or not there)"
+        )
+
+
+def handed() -> Sockets:
+    """What a service manager hands over to this process; asked once. Raises NobodyTakes."""
+    http: list[socket.socket] = []
+    views: dict[str, list[socket.socket]] = {}
+    for name, one in handed_sockets():
+        if name in VIEWS:
+            views.setdefault(name, []).append(one)
+        elif name in {"", HTTP, _UNKNOWN} or name.endswith(_UNIT):
+            http.append(one)
+        else:
+            raise NobodyTakes(name)
+    return Sockets(http=http, views=views)
+
+
+def shares(http: Http, handed: Sequence[socket.socket] = ()) -> list[list[socket.socket]]:
+    """The sockets that each of the serving processes is to serve HTTP on. Raises CannotListen.
 
     Each has its own on the same port, among which the kernel shares out the connections; those that a service
     manager hands over are for all.
     """
-    handed = handed_sockets()
     if handed:
-        return [handed] * http.workers
+        return [[*handed]] * http.workers
     with ExitStack() as stack:
         made: list[list[socket.socket]] = []
         for _ in range(http.workers):

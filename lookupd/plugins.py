@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeAlias, TypedDict, runtime_checkable
 
 if TYPE_CHECKING:
+    import socket
+
     from aiohttp import web
     from pydantic import BaseModel
 
@@ -228,6 +230,8 @@ class ViewArgs(TypedDict):
     rest_api: RestApi
     #: admits those who ask without a token; see `lookupd.guest`
     guests: Any
+    #: the listening sockets that a service manager has handed over for this view; the daemon closes them
+    sockets: Sequence[socket.socket]
 
 
 class BaseViewPlugin(ABC):

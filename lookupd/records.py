@@ -11,7 +11,7 @@ from lookupd.answers.table import kept
 from lookupd.index.reader import HOLD, Reader
 from lookupd.live import Live
 from lookupd.memory import Memory
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from lookupd.errors import ConfigError, LookupdError
 from lookupd.serving import Serving
+from lookupd.sockets import Sockets
 
 if TYPE_CHECKING:
     import socket
@@ -22,25 +23,20 @@ logger = logging.getLogger(__name__)
 class Reloadable:
     """Serves on some sockets, as the configuration that `read` gives says."""
 
-    def __init__(
-        self, serving: Serving, read: Callable[[], Config], sockets: Sequence[socket.socket]
-    ) -> None:
+    def __init__(self, serving: Serving, read: Callable[[], Config], sockets: Sockets) -> None:
         #: what is made from the configuration that counts
         self.serving = serving
         #: that configuration as it was read: its `data` is to count after a restart
         self.config = serving.config
         self._read = read
-        self._sockets = [*sockets]
+        self._sockets = [*sockets.http]
+        self._of_views = sockets.views
         #: former configurations that finish their requests
-        self._ending: set[asyncio.Task[None]] = set()
+        self._ending: dict[asyncio.Task[None], Serving] = {}
 
     @classmethod
     async def open(
-        cls,
-        config: Config,
-        read: Callable[[], Config],
-        sockets: Sequence[socket.socket],
-        stack: AsyncExitStack,
+        cls, config: Config, read: Callable[[], Config], sockets: Sockets, stack: AsyncExitStack
     ) -> Self:
         """Serve a configuration; the stack closes the records, `close` the rest.
 
@@ -56,7 +52,8 @@ class Reloadable:
         try:
             config = await asyncio.to_thread(self._read)
             former = self.serving
-            self.serving = await former.again(config.kept_in(former.config.data), self._sockets)
+            listened = Sockets(http=self._sockets, views=self._of_views)
+            self.serving = await former.again(config.kept_in(former.config.data), listened)
             self.config = config
         except ConfigError as error:
             for mistake in error.mistakes:
@@ -66,8 +63,8 @@ class Reloadable:
             logger.error("the configuration is not used: %s", error)  # noqa: TRY400 - it says all
             return "the configuration is not used, the log says why"
         ending = asyncio.create_task(former.close(), name="former-configuration")
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
+        self._ending[ending] = former
+        ending.add_done_callback(self._ending.pop)
         logger.info("the configuration has been read again")
         return "the configuration has been read again"
 
@@ -82,6 +79,8 @@ class Reloadable:
         self.serving.leave(sockets)
 
     async def close(self) -> None:
-        """Take no further requests, and let those under way finish."""
+        """Take no further requests, and let those under way finish: the process ends."""
+        for serving in (self.serving, *self._ending.values()):
+            serving.hasten()
         await self.serving.close()
         await asyncio.gather(*self._ending)

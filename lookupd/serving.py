@@ -24,9 +24,10 @@ from lookupd.state.tokens import Tokens
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from lookupd.config import Config
+    from lookupd.sockets import Sockets
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +55,12 @@ class Serving:
             self.app.on_response_prepare.append(allow_origin)
 
     @classmethod
-    async def open(cls, config: Config, sockets: Sequence[socket.socket], lasting: AsyncExitStack) -> Self:
+    async def open(cls, config: Config, sockets: Sockets, lasting: AsyncExitStack) -> Self:
         """Serve a configuration on these sockets; `lasting` closes the records."""
         async with AsyncExitStack() as stack:
             return await cls._on(config, await Desk.open(stack, config, lasting), stack, sockets)
 
-    async def again(self, config: Config, sockets: Sequence[socket.socket]) -> Self:
+    async def again(self, config: Config, sockets: Sockets) -> Self:
         """Serve another configuration on the same records, beside this one until this one is closed.
 
         Raises LookupdError where that is impossible; this one goes on then as if nothing had been asked.
@@ -72,17 +73,15 @@ class Serving:
         return following
 
     @classmethod
-    async def _on(
-        cls, config: Config, desk: Desk, stack: AsyncExitStack, sockets: Sequence[socket.socket]
-    ) -> Self:
+    async def _on(cls, config: Config, desk: Desk, stack: AsyncExitStack, sockets: Sockets) -> Self:
         serving = cls(config, desk, stack)
         front = Front(
             serving.app,
-            at_once=await serving._add_views(),
+            at_once=await serving._add_views(sockets.views),
             load=desk.load_now,
             search_cost=desk.records.index.search_cost,
         )
-        await front.open(sockets)
+        await front.open(sockets.http)
         stack.push_async_callback(front.drain, DRAIN)
         serving._front = front
         serving._stack = stack.pop_all()
@@ -96,11 +95,17 @@ class Serving:
         """Take no more connections from these."""
         self._front.leave(sockets)
 
+    def hasten(self) -> None:
+        """Close soon, as the process ends: idle connections are not waited for."""
+        self._front.hasten()
+
     async def close(self) -> None:
         """Take no further requests, let those under way finish, and close what nobody has taken over."""
         await self._stack.aclose()
 
-    async def _add_views(self) -> Callable[[bytes], bytes | None] | None:
+    async def _add_views(
+        self, sockets: Mapping[str, Sequence[socket.socket]]
+    ) -> Callable[[bytes], bytes | None] | None:
         """Add every view to the application; gives what answers plain questions before it, if that may be."""
         tokens = await self._tokens()
         authenticator = TokenHolders(tokens, time.monotonic) if tokens else Everybody()
@@ -116,12 +121,18 @@ class Serving:
             logger.error("views.%s is not used: %s", name, reason)
             desk.broken[f"view {name}"] = reason
         for name in installed:
-            if views.get(name) is False:
+            own_sockets = sockets.get(name, ())
+            if views.get(name) is False and not own_sockets:
                 continue
             own = web.Application()
             rest_api = RestApi(own, authenticator)
             args = ViewArgs(
-                config=views, services=desk.services, http_app=own, rest_api=rest_api, guests=guests
+                config=views,
+                services=desk.services,
+                http_app=own,
+                rest_api=rest_api,
+                guests=guests,
+                sockets=own_sockets,
             )
             if await desk.load(self._stack, "view", name, args) is None:
                 continue

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 from uuid import NAMESPACE_DNS, uuid5
 
 import phonenumbers
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, IPvAnyNetwork
 
 from lookupd.template import Template
@@ -84,6 +83,9 @@ def switch(value: object) -> object:
 
 def _cron(value: object) -> object:
     if isinstance(value, str):
+        # Most configurations have intervals only, and a start need not wait for it.
+        from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415
+
         *others, weekdays = value.split() or [""]
         value = " ".join([*others, ",".join(map(_named, weekdays.split(",")))])
         trigger = CronTrigger.from_crontab(value, timezone=UTC)

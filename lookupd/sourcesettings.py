@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import BeforeValidator, Field, model_validator
 
 from lookupd.number import ALL, Spelling
@@ -65,6 +64,8 @@ class SyncSettings(Section):
     def _due(self, ended: datetime) -> datetime:
         if self.cron is None:
             return ended + (self.every or timedelta(0))
+        from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - for few, and not at the start
+
         due: datetime = CronTrigger.from_crontab(self.cron, UTC).get_next_fire_time(None, ended)
         return due
 

@@ -35,6 +35,8 @@ class Kept:
     files: Sequence[int] = ()
     #: whether it writes a line to its standard output when it is ready, and again and again while it is well
     is_telling: bool = False
+    #: whether nothing is lost when it is killed
+    is_robust: bool = False
 
 
 class Supervisor:
@@ -76,7 +78,8 @@ class Supervisor:
             async with asyncio.timeout(self._grace):
                 await self._process.wait()
         except TimeoutError:
-            logger.warning("%s did not end within %.0f s: killed", self._kept.name, self._grace)
+            level = logging.INFO if self._kept.is_robust else logging.WARNING
+            logger.log(level, "%s did not end within %g s: killed", self._kept.name, self._grace)
             self._process.kill()
             await self._process.wait()
 

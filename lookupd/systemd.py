@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -22,21 +23,22 @@ logger = logging.getLogger(__name__)
 FIRST = 3
 
 
-def handed_sockets(environ: MutableMapping[str, str] = os.environ) -> list[socket.socket]:
-    """The listening sockets this process was started with; none without socket activation.
+def handed_sockets(environ: MutableMapping[str, str] = os.environ) -> list[tuple[str, socket.socket]]:
+    """The listening sockets this process was started with, and their names; none without socket activation.
 
-    What tells of them is taken out of the environment, so that no child believes they are its own.
+    What tells of them is taken out of the environment, so that no child believes they are its own. A name is
+    empty where the service manager gives none.
     """
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
-    environ.pop("LISTEN_FDNAMES", None)
+    names = environ.pop("LISTEN_FDNAMES", "").split(":")
     if pid != str(os.getpid()) or not count.isdigit():
         return []
     sockets = []
-    for number in range(FIRST, FIRST + int(count)):
+    for number, name in zip(range(FIRST, FIRST + int(count)), chain(names, repeat("")), strict=False):
         os.set_inheritable(number, False)  # noqa: FBT003 - it has no keyword
         taken = socket.socket(fileno=number)
         taken.settimeout(0)
-        sockets.append(taken)
+        sockets.append((name, taken))
     return sockets
 
 

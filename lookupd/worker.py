@@ -1,6 +1,6 @@
 """A serving process beside the daemon's own, on a part of the same port.
 
-Started by the daemon as `python -m lookupd.worker CONFIG ACCEPTED DESCRIPTOR...`: it inherits the
+Started by the daemon as `python -m lookupd.worker CONFIG ACCEPTED [VIEW=]DESCRIPTOR...`: it inherits the
 configuration that the daemon accepted, whatever the file says meanwhile, and listening sockets. It tells the
 daemon on its standard output that it is ready, and then again and again that its loop still turns.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import sys
 from contextlib import AsyncExitStack
 from functools import partial
@@ -22,10 +21,11 @@ from lookupd.errors import LookupdError
 from lookupd.front import raise_file_limit
 from lookupd.heap import settle
 from lookupd.reloadable import Reloadable
+from lookupd.sockets import Sockets
 from lookupd.wish import Wish, Wishes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from lookupd.config import Config
 
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 PULSE = 1.0
 
 
-async def serve(config: Config, read: Callable[[], Config], sockets: Sequence[socket.socket]) -> None:
+async def serve(config: Config, read: Callable[[], Config], sockets: Sockets) -> None:
     """Serve until told to end, and as the configuration that `read` gives says whenever told to read."""
     wishes = Wishes()
     raise_file_limit()
@@ -64,11 +64,8 @@ async def _tell(wishes: Wishes) -> None:
 def main() -> int:
     """Run as a process; returns its exit code."""
     try:
-        handed_down, *descriptors = map(int, sys.argv[2:])
-        read = partial(accepted.read, handed_down)
-        sockets = [socket.socket(fileno=number) for number in descriptors]
-        for one in sockets:
-            one.settimeout(0)
+        read = partial(accepted.read, int(sys.argv[2]))
+        sockets = Sockets.inherited(sys.argv[3:])
         config = read()
         log.configure(config.log.level)
         uvloop.run(serve(config, read, sockets))

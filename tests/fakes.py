@@ -25,7 +25,8 @@ from lookupd.services.reverse import Reverse
 from lookupd.services.status import Status
 from lookupd.source import Source
 from lookupd.sources import Sources
-from lookupd.sync.run import Paths, Run
+from lookupd.sync.paths import Paths
+from lookupd.sync.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

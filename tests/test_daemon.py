@@ -6,6 +6,9 @@ import re
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.fakes import ADA, BOB
+from tests.faults.signals import suspended
 from tests.process import RunningDaemon, RunningProcess, lookupd, wait_until, write_config, write_csv
 from tests.sync.ground import Ground
 
@@ -150,6 +154,32 @@ def test_no_process_outlives_a_killed_daemon(config):
         assert daemon.children
         daemon.kill()
         daemon.wait_for_end_of_log()
+
+
+def test_it_ends_at_once_when_nothing_is_asked_though_connections_are_kept_and_a_sync_hangs(config):
+    with RunningDaemon(config) as daemon, closing(connected(daemon)) as idle:
+        daemon.wait_for("synced source")
+        idle.request("GET", "/live")
+        assert idle.getresponse().read()
+        [sync] = daemon.children
+        with suspended(sync):
+            began = time.monotonic()
+            assert daemon.stop() == 0
+            assert time.monotonic() - began < 0.8
+        daemon.wait_for_end_of_log()
+        assert "INFO    lookupd.supervisor: the sync process did not end within 0.1 s: killed" in daemon.log
+
+
+def connected(daemon):
+    """A connection to a daemon."""
+    return http.client.HTTPConnection(urlsplit(daemon.url).netloc, timeout=10)
+
+
+def test_what_answers_needs_nothing_of_what_pulls_or_is_for_terminals():
+    needless = ("rich", "apscheduler", "lookupd.sync.run", "lookupd.cli.ask")
+    script = f"import sys, lookupd.cli.serve; print([name for name in {needless} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True)
+    assert done.stdout == "[]\n"
 
 
 def test_a_port_that_is_taken_is_told(tmp_path):

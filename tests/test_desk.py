@@ -9,7 +9,7 @@ from lookupd.errors import PluginBroken
 from lookupd.index import database
 from lookupd.loader import Loader
 from lookupd.source import State
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.sync.run import Run
 from tests.fakes import ADA, COLUMNS, NOBODY, config_of, until
 

@@ -21,7 +21,7 @@ from lookupd.index import database
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.state.tokens import Tokens
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.sync.run import Run
 from tests.document import ROOT, blocks, curl, examples, logging_as_it_was, read, settled
 

@@ -29,7 +29,7 @@ from lookupd.index import database
 from lookupd.rest import RestApi
 from lookupd.serving import add_routes
 from lookupd.state.tokens import Token
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from tests.document import ROOT, blocks, logging_as_it_was, read, sections, without_blocks
 from tests.fakes import Clock, config_of
 
@@ -155,8 +155,10 @@ def test_mistakes_are_told_as_the_documentation_shows(tmp_path):
 def commands(command, name="lookupd"):
     """Every command with its full name."""
     yield name, command
-    for sub in getattr(command, "commands", {}).values():
-        yield from commands(sub, f"{name} {sub.name}")
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for sub in command.list_commands(context):
+            yield from commands(command.get_command(context, sub), f"{name} {sub}")
 
 
 COMMANDS = dict(commands(cli.main))

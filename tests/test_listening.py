@@ -46,10 +46,23 @@ def test_each_process_has_a_socket_of_its_own_on_one_port(made):
     assert len({sock.fileno() for [sock] in shares}) == 3
 
 
-def test_what_a_service_manager_hands_over_is_for_all(made, monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as handed:
-        monkeypatch.setattr(listening, "handed_sockets", lambda: [handed])
-        assert made(workers=2) == [[handed], [handed]]
+def test_what_a_service_manager_hands_over_is_for_all():
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        assert listening.shares(Http(workers=2), [one]) == [[one], [one]]
+
+
+@pytest.mark.parametrize("name", ["", "http", "unknown", "lookupd.socket"])
+def test_a_handed_socket_with_a_name_or_none_is_for_http(monkeypatch, name):
+    with socket.socket() as one, socket.socket() as calls:
+        monkeypatch.setattr(listening, "handed_sockets", lambda: [("fastagi", calls), (name, one)])
+        handed = listening.handed()
+        assert (handed.http, handed.views) == ([one], {"fastagi": [calls]})
+
+
+def test_a_handed_socket_of_a_name_that_means_nothing_is_told(monkeypatch):
+    monkeypatch.setattr(listening, "handed_sockets", lambda: [("fastagy", None)])
+    with pytest.raises(CannotListen, match=r"nobody takes the socket 'fastagy' .+to be fastagi or http"):
+        listening.handed()
 
 
 def test_a_name_has_each_of_its_addresses_once():

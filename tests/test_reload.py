@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -10,6 +11,7 @@ from aiohttp import ClientSession
 
 from lookupd import accepted, configfile
 from lookupd.daemon import Daemon
+from lookupd.front import Limits
 from tests.fakes import ADA, BOB
 from tests.faults.load import Target, open_loop
 from tests.process import RunningDaemon, write_config, write_csv
@@ -144,6 +146,18 @@ async def test_what_is_not_used_is_not_handed_down(config):
         await running.reload()
         handed_down = accepted.read(running.accepted.descriptor)
         assert [source.name for source in handed_down.sources] == ["staff", "partners"]
+
+
+async def test_a_former_configuration_does_not_keep_the_process_from_ending(config):
+    async with AsyncExitStack() as stack, ClientSession() as session:
+        running = Daemon(configfile.read(config), config)
+        await running.start(stack, with_sync=False)
+        await (await session.get(f"{running.url}/live")).read()  # a connection that is kept
+        change(config, {"name": "staff"}, log={"level": "warning"})
+        await running.reload()
+        began = time.monotonic()
+        await stack.aclose()
+        assert time.monotonic() - began < Limits().grace * 0.8
 
 
 async def test_who_may_ask_changes_at_once(config):

@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -40,6 +42,30 @@ def test_nothing_is_handed_over_without_a_manager():
 def test_sockets_of_others_are_not_taken_and_not_told_of_again(environ):
     assert handed_sockets(environ) == []
     assert environ == {}
+
+
+NAMES = """
+import os
+from lookupd.systemd import handed_sockets
+os.environ["LISTEN_PID"] = str(os.getpid())
+handed = [(name, one.fileno(), one.gettimeout()) for name, one in handed_sockets()]
+print(handed, "LISTEN_FDNAMES" in os.environ)
+"""
+
+
+@pytest.mark.parametrize(("names", "told"), [("a:b", ["a", "b"]), ("a", ["a", ""]), ("", ["", ""])])
+def test_handed_sockets_have_their_names(names, told):
+    with socket.socket() as one, socket.socket() as other:
+        shell = f'exec 3<&{one.fileno()} 4<&{other.fileno()}; exec "$@"'
+        done = subprocess.run(
+            ["bash", "-c", shell, "bash", sys.executable, "-c", NAMES],
+            env={**os.environ, "LISTEN_FDS": "2", "LISTEN_FDNAMES": names},
+            pass_fds=[one.fileno(), other.fileno()],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert done.stdout == f"{[(told[0], 3, 0.0), (told[1], 4, 0.0)]} False\n"
 
 
 def test_nobody_is_told_without_a_manager():

@@ -14,7 +14,7 @@ from lookupd.config import DEFAULT_TENANT
 from lookupd.desk import Desk
 from lookupd.index import database
 from lookupd.principal import Principal
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

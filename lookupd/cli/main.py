@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +22,7 @@ from lookupd.errors import (
     SourceError,
     SyncError,
 )
+from lookupd.heap import growing
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -30,10 +32,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 NOT_FOUND, WRONG, FAILED, UNUSABLE = 1, 2, 3, 4
+#: the module of each command, beside this one: no other is imported, since the daemon is to be there soon
+MODULES = {
+    "check": "check",
+    "explain": "ask",
+    "lookup": "ask",
+    "phone-config": "phone_config",
+    "reverse": "ask",
+    "serve": "serve",
+    "sources": "sources",
+    "state": "state",
+    "sync": "sync",
+    "token": "token",
+}
 
 
 class _Told(click.Group):
     """A command group that tells errors as one line each, and as an exit code."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*MODULES]
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in MODULES:
+            with growing():
+                import_module(f"lookupd.cli.{MODULES[cmd_name]}")
+        return super().get_command(ctx, cmd_name)
 
     @override
     def invoke(self, ctx: click.Context) -> Any:

@@ -7,9 +7,6 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,7 +28,7 @@ def table(lines: Sequence[Mapping[str, object]], *, is_json: bool) -> None:
     if is_json:
         click.echo(json.dumps(lines, default=str, indent=2))
     elif sys.stdout.isatty():
-        Console().print(_rich(lines))
+        _show(lines)
     else:
         for line in lines:
             click.echo("\t".join(_shown(value) for value in line.values()))
@@ -51,13 +48,18 @@ def moment(instant: datetime | None) -> str | None:
     return None if instant is None else instant.astimezone().isoformat(sep=" ", timespec="seconds")
 
 
-def _rich(lines: Sequence[Mapping[str, object]]) -> Table:
+def _show(lines: Sequence[Mapping[str, object]]) -> None:
+    # Not needed by the daemon, which is to be there soon.
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for heading in lines[0] if lines else ():
         shown.add_column(heading, overflow="fold")
     for line in lines:
         shown.add_row(*(Text(_shown(value)) for value in line.values()))
-    return shown
+    Console().print(shown)
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ from lookupd.cli import output
 from lookupd.cli.main import enter, main, run
 from lookupd.desk import Desk
 from lookupd.index import database
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 
 if TYPE_CHECKING:
     from lookupd.config import Config

@@ -16,7 +16,7 @@ from lookupd.index import database
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.sync.behind import step_back
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.sync.run import Run
 
 if TYPE_CHECKING:

@@ -50,6 +50,8 @@ class Front:
         self._server: web.Server | None = None
         self._servers: dict[socket.socket, asyncio.Server] = {}
         self._next_sweep: asyncio.TimerHandle | None = None
+        #: whether idle connections are not to be waited for any longer than requests come on them
+        self._is_hasty = False
 
     async def open(self, sockets: Sequence[socket.socket]) -> None:
         """Start the application, and serve on these listening sockets, which stay those of the caller."""
@@ -94,6 +96,10 @@ class Front:
         self.load.is_draining = True
         self._watch.last_answers()
 
+    def hasten(self) -> None:
+        """Wait for idle connections only while requests come on them, when it drains or does so already."""
+        self._is_hasty = True
+
     async def drain(self, patience: float = 5.0) -> None:
         """Stop, answer what still comes on open connections, and clean up.
 
@@ -105,19 +111,27 @@ class Front:
         self.stop()
         for _ in range(_ACCEPTING):
             await asyncio.sleep(0)
-        await self._empty(min(self._limits.grace, patience))
+        await self._used_up(loop.time() + min(self._limits.grace, patience))
         self._watch.close_idle()
-        await self._empty(end - loop.time())
+        await self._emptied(end)
         await self._runner.cleanup()
         self._watch.drop_all()
         if self._next_sweep is not None:
             self._next_sweep.cancel()
             self._next_sweep = None
 
-    async def _empty(self, seconds: float) -> None:
-        """Wait until there are no connections, for so long at most."""
+    async def _used_up(self, end: float) -> None:
+        """Wait until all connections had their last answer, in haste only while some have; or until `end`."""
+        loop = asyncio.get_running_loop()
+        while (left := self.load.connections) and loop.time() < end:
+            await self._emptied(min(end, loop.time() + self._limits.haste))
+            if self._is_hasty and self.load.connections >= left:
+                return
+
+    async def _emptied(self, end: float) -> None:
+        """Wait until there are no connections, or until `end`."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(0.0, seconds)):
+            async with asyncio.timeout_at(end):
                 await self._watch.emptied.wait()
 
     def _sweep(self) -> None:

@@ -51,6 +51,8 @@ class Limits:
     calm_time: float = 1.0
     #: how long idle connections stay when the front drains
     grace: float = 1.0
+    #: and when its process ends: so long after the last request, as nobody else may answer before that
+    haste: float = 0.1
     #: between two looks at a part of the connections
     sweep: float = 0.1
 

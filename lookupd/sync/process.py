@@ -27,7 +27,7 @@ from lookupd.sql import statements
 from lookupd.sync import callers
 from lookupd.sync.behind import step_back
 from lookupd.sync.keeper import Keeper
-from lookupd.sync.run import Paths
+from lookupd.sync.paths import paths
 from lookupd.sync.schedule import Schedule
 from lookupd.wish import Wish, Wishes
 
@@ -50,11 +50,6 @@ _ABANDON = (
 STUCK = 75
 #: how long contacts of a source that is no longer configured to be synced are kept, in case it comes back
 KEEP_ABANDONED = timedelta(days=7)
-
-
-def paths(config: Config) -> Paths:
-    """Where the data of a configuration lie."""
-    return Paths(index=config.data / "index.db", staging=config.data / "staging")
 
 
 async def serve(config: Config, read: Callable[[], Config]) -> bool:

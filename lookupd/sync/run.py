@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from lookupd.config import SyncSettings
     from lookupd.source import Batch, Source
+    from lookupd.sync.paths import Paths
     from lookupd.sync.plan import Plan
 
 logger = logging.getLogger(__name__)
@@ -46,15 +47,6 @@ logger = logging.getLogger(__name__)
 REASONS = 10
 #: what confirms that contacts are gone is asked this many at a time
 CONFIRM = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Paths:
-    """Where a run works."""
-
-    index: Path
-    #: folder of stages and locks
-    staging: Path
 
 
 @dataclass(kw_only=True)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from lookupd.config import SyncSettings
     from lookupd.source import Source
+    from lookupd.sync.paths import Paths
     from lookupd.sync.plan import Plan
-    from lookupd.sync.run import Paths
 
 logger = logging.getLogger(__name__)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from contextlib import AsyncExitStack
 
 import pytest
 import uvloop
@@ -73,6 +74,24 @@ async def test_idle_and_slow_connections_are_closed_after_the_grace():
             await here.front.drain()
         assert await idle.is_closed()
         assert await slow.is_closed()
+
+
+@pytest.mark.parametrize("is_draining", [False, True])
+async def test_in_haste_idle_connections_are_closed_once_no_more_requests_come_on_them(is_draining):
+    async with site(grace=DEADLINE, haste=0.1) as here, AsyncExitStack() as clients:
+        idle, *busy = [await clients.enter_async_context(wire(here)) for _ in range(5)]
+        assert (await idle.ask()).status == 200
+        draining = [asyncio.create_task(here.front.drain(DEADLINE))] if is_draining else []
+        await asyncio.sleep(0)
+        here.front.hasten()
+        draining += [] if is_draining else [asyncio.create_task(here.front.drain(DEADLINE))]
+        for client in busy:  # for longer than an idle one would have
+            await asyncio.sleep(0.05)
+            assert (await client.ask()).status == 200
+        assert not draining[0].done()
+        async with asyncio.timeout(DEADLINE / 5):
+            await draining[0]
+        assert await idle.is_closed()
 
 
 async def test_what_takes_longer_than_patience_is_given_up():

@@ -25,7 +25,7 @@ from lookupd.loader import Loader
 from lookupd.principal import Principal
 from lookupd.sources import Sources
 from lookupd.sync.keeper import Keeper
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.sync.run import Run
 from lookupd.sync.schedule import Schedule
 from tests.faults.damage import copies as damaged_copies

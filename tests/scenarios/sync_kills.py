@@ -12,7 +12,7 @@ from lookupd.index.reader import Reader
 from lookupd.loader import Loader
 from lookupd.number import parse, question_keys
 from lookupd.sources import Sources
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.sync.run import Run
 from tests.document import ROOT
 from tests.faults.killing import KillLoop, Remains, Report, randomly

@@ -17,21 +17,27 @@ from tests.process import DEADLINE, RunningProcess, lookupd
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: puts the socket where a service expects it, says whose it is, and becomes the service
+#: puts the sockets where a service expects them, says whose they are, and becomes the service
 _START = """
 import os, sys
-os.dup2(int(sys.argv[1]), 3)
+for place, number in enumerate(sys.argv[1].split(","), start=3):
+    os.dup2(int(number), place)
 os.environ["LISTEN_PID"] = str(os.getpid())
 os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
 class ServiceManager:
-    """Holds a socket on a free port for as long as its block lasts."""
+    """Holds sockets on free ports for as long as its block lasts, one for each name."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names or ("lookupd.socket",)
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory()
-        self._listening = socket.create_server(("127.0.0.1", 0), backlog=4096)
+        self._sockets = [socket.create_server(("127.0.0.1", 0), backlog=4096) for _ in self._names]
+        # as they are put to 3 and so on: no number may be taken before it is copied
+        self._sockets.sort(key=socket.socket.fileno)
         self._told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._told.bind(str(Path(self._folder.name) / "notify"))
         self._messages: list[str] = []
@@ -47,13 +53,18 @@ class ServiceManager:
             last.sendto(b"", self._told.getsockname())
         self._reader.join()
         self._told.close()
-        self._listening.close()
+        for one in self._sockets:
+            one.close()
         self._folder.cleanup()
 
     @property
     def url(self) -> str:
-        """Where the socket is reached."""
-        return f"http://127.0.0.1:{self._listening.getsockname()[1]}"
+        """Where the first socket is reached."""
+        return f"http://127.0.0.1:{self._sockets[0].getsockname()[1]}"
+
+    def port(self, name: str) -> int:
+        """The port of the socket with a name."""
+        return self._sockets[self._names.index(name)].getsockname()[1]
 
     @property
     def messages(self) -> list[str]:
@@ -62,14 +73,15 @@ class ServiceManager:
             return [*self._messages]
 
     def daemon(self, config: Path, **environment: str) -> RunningProcess:
-        """A daemon to be entered, on the socket."""
-        number = self._listening.fileno()
-        command = (sys.executable, "-c", _START, str(number), *lookupd(config, "serve"))
-        return RunningProcess(*command, environment=self.environment(**environment), files=[number])
+        """A daemon to be entered, on the sockets."""
+        numbers = [one.fileno() for one in self._sockets]
+        command = (sys.executable, "-c", _START, ",".join(map(str, numbers)), *lookupd(config, "serve"))
+        return RunningProcess(*command, environment=self.environment(**environment), files=numbers)
 
     def environment(self, **more: str) -> Mapping[str, str]:
         """What a service is started with."""
-        return {"LISTEN_FDS": "1", "NOTIFY_SOCKET": self._told.getsockname(), **more}
+        handed = {"LISTEN_FDS": str(len(self._names)), "LISTEN_FDNAMES": ":".join(self._names)}
+        return {**handed, "NOTIFY_SOCKET": self._told.getsockname(), **more}
 
     def wait_for(self, beginning: str, times: int = 1) -> str:
         """The n-th line that begins so; waits until it is told."""

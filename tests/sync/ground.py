@@ -21,7 +21,8 @@ from lookupd.loader import Loader
 from lookupd.number import NumberRules, parse, question_keys
 from lookupd.plugins import Changes
 from lookupd.source import Source, State
-from lookupd.sync.run import Paths, Run
+from lookupd.sync.paths import Paths
+from lookupd.sync.run import Run
 from tests.fakes import Directory, FakeBackend, config_of, source_of
 
 if TYPE_CHECKING:

@@ -49,6 +49,7 @@ def said(caplog, pattern):
 @pytest.fixture(autouse=True)
 def _everything_is_logged(caplog):
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="apscheduler")  # a test before may have made it quiet
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ async def test_a_process_that_does_not_end_is_killed(caplog, config):
         await until(lambda: ready.exists() and supervisor._process)
         process = supervisor._process
     assert process.returncode == -signal.SIGKILL
-    assert said(caplog, "did not end within 0 s: killed") == [logging.WARNING]
+    assert said(caplog, "did not end within 0.05 s: killed") == [logging.WARNING]
 
 
 async def test_what_was_never_started_is_stopped_without_ado(config):

@@ -22,7 +22,7 @@ from lookupd.index import database
 from lookupd.loader import Loader
 from lookupd.sources import Sources
 from lookupd.state.tokens import Tokens
-from lookupd.sync.process import paths
+from lookupd.sync.paths import paths
 from lookupd.sync.run import Run
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """An address that is listened on, by whoever took it last.
 
 While a configuration takes the place of another, both are there for a while. The socket is one and the same:
-connections go to the new one, and back to the former if the new one comes to nothing. So none is lost.
+connections go to the new one, and back to the former if the new one comes to nothing. So none is lost. What
+waits in a socket that a service manager has handed over is left to the next process.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import logging
 import os
 import socket
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, Protocol
 
 from lookupd.errors import LookupdError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Hashable, Iterable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +28,9 @@ _AT_ONCE = 64
 #: until accepting is tried again, when there was no room for another connection, in seconds
 _PAUSE = 1.0
 
-#: what this process listens on, by the address as it was asked for: a process can have it only once
-_POSTS: dict[tuple[str, int], Post] = {}
+#: what this process listens on, by the address as it was asked for, or by what was handed over: a process can
+#: have it only once
+_POSTS: dict[Hashable, Post] = {}
 
 
 class Taker(Protocol):
@@ -46,24 +48,28 @@ class CannotListen(LookupdError):
 class Post:
     """A listening address, and those who take its connections."""
 
-    def __init__(self, key: tuple[str, int], sockets: list[socket.socket]) -> None:
+    def __init__(self, key: Hashable, sockets: Sequence[socket.socket], *, is_ours: bool) -> None:
         self._key = key
         self._sockets = sockets
+        self._is_ours = is_ours
         self._takers: list[Taker] = []
         self._loop = asyncio.get_running_loop()
 
     @classmethod
-    async def open(cls, host: str, port: int, taker: Taker) -> Self:
+    async def open(cls, host: str, port: int, taker: Taker) -> Post:
         """Give the connections of an address to `taker` from now on. Raises CannotListen."""
         post = _POSTS.get((host, port))
         if post is None:
-            sockets = _made(host, port, await _addresses(host))
-            post = _POSTS[host, port] = cls((host, port), sockets)
-            for sock in sockets:
-                post._listen(sock)
-        assert isinstance(post, cls)  # noqa: S101 - there is one class
-        post._takers.append(taker)
-        return post
+            post = cls((host, port), _made(host, port, await _addresses(host)), is_ours=True)
+        return post._taken_by(taker)
+
+    @classmethod
+    def on(cls, handed: Sequence[socket.socket], taker: Taker) -> Post:
+        """Give the connections of sockets that were handed over to `taker` from now on."""
+        post = _POSTS.get((*handed,))
+        if post is None:
+            post = cls((*handed,), handed, is_ours=False)
+        return post._taken_by(taker)
 
     @property
     def addresses(self) -> list[str]:
@@ -73,14 +79,26 @@ class Post:
     def leave(self, taker: Taker) -> None:
         """Give it no more connections but those that wait now, if nobody else takes them."""
         if self._takers == [taker]:
+            del _POSTS[self._key]
             for sock in self._sockets:
                 self._loop.remove_reader(sock)
-                for _ in range(BACKLOG):
-                    if not self._accepted(sock):
-                        break
-                sock.close()
-            del _POSTS[self._key]
+                if self._is_ours:
+                    self._take_last(sock)
         self._takers.remove(taker)
+
+    def _taken_by(self, taker: Taker) -> Post:
+        if not self._takers:
+            _POSTS[self._key] = self
+            for sock in self._sockets:
+                self._listen(sock)
+        self._takers.append(taker)
+        return self
+
+    def _take_last(self, sock: socket.socket) -> None:
+        for _ in range(BACKLOG):
+            if not self._accepted(sock):
+                break
+        sock.close()
 
     def _listen(self, sock: socket.socket) -> None:
         if sock.fileno() >= 0:

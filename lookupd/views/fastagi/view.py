@@ -19,7 +19,7 @@ from lookupd.views.fastagi.settings import Settings
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
 logger = logging.getLogger(__name__)
 
@@ -31,15 +31,17 @@ class FastAgiView(BaseViewPlugin):
     """Off unless the configuration has a section `views.fastagi`, or says `fastagi: true`."""
 
     config_model = Settings
-    _server: Server | None = None
+    _server: Server | Closed | None = None
 
     @override
     def load(self, args: ViewArgs, /) -> Awaitable[None] | None:
-        section = args["config"].get("fastagi", False)
+        section, handed = args["config"].get("fastagi", False), args.get("sockets", ())
         if section is False:
+            if handed:
+                self._server = Closed(handed)
             return None
         settings = Settings.model_validate({} if section is True or section is None else section)
-        self._server = Server(
+        server = self._server = Server(
             Desk(
                 settings=settings,
                 naming=Naming(settings),
@@ -48,11 +50,31 @@ class FastAgiView(BaseViewPlugin):
                 complain=Complaints(logger, "FastAGI").tell,
             )
         )
-        return self._server.open()
+        return server.open(handed)
 
     @override
     def unload(self) -> Awaitable[None] | None:
         return None if self._server is None else self._server.close()
+
+
+class Closed:
+    """Turns calls away that come to a socket nobody wants: Asterisk would wait for an answer for ever."""
+
+    def __init__(self, handed: Sequence[socket.socket]) -> None:
+        self._post = Post.on(handed, self)
+        logger.error(
+            "FastAGI: the service manager hands over %s, but views.fastagi is not in the configuration: "
+            "calls are turned away",
+            ", ".join(self._post.addresses),
+        )
+
+    def take(self, connection: socket.socket, host: str) -> None:  # noqa: ARG002 - as a taker has it
+        """Close it: then the dialplan goes on."""
+        connection.close()
+
+    async def close(self) -> None:
+        """Leave it to whoever takes it next."""
+        self._post.leave(self)
 
 
 class Server:
@@ -65,9 +87,12 @@ class Server:
         self._calls: set[asyncio.Task[None]] = set()
         self._is_full = False
 
-    async def open(self) -> None:
-        """Listen. Raises CannotListen."""
-        self._post = await Post.open(self._settings.listen, self._settings.port, self)
+    async def open(self, handed: Sequence[socket.socket] = ()) -> None:
+        """Listen, on what was handed over if that is anything. Raises CannotListen."""
+        if handed:
+            self._post = Post.on(handed, self)
+        else:
+            self._post = await Post.open(self._settings.listen, self._settings.port, self)
         logger.info("FastAGI: listening on %s", ", ".join(self._post.addresses))
 
     async def close(self) -> None:

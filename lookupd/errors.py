@@ -11,6 +11,7 @@ LookupdError
 |   |-- SourceClosed         the source is not loaded
 |   |-- SourceBusy           as many questions as it may have are on their way
 |   |-- SourceDown           it has not answered lately, so it is not asked
+|   |   `-- SearchDown       it has not answered text searches lately, so it gets none
 |   `-- CursorExpired        changes since this cursor are no longer known: list everything
 |-- SyncError                a run did not change the index
 |   |-- SourceShrank         it would have removed too much: held
@@ -124,9 +125,16 @@ class SourceBusy(SourceError):
 class SourceDown(SourceError):
     """A source has not answered lately, so it is not asked, for a while."""
 
-    def __init__(self, source: str, retry_in: timedelta) -> None:
+    def __init__(self, source: str, retry_in: timedelta, what: str = "") -> None:
         seconds = max(1, -(-retry_in // timedelta(seconds=1)))
-        super().__init__(f"source {source!r} does not answer; it is asked again in {seconds} s")
+        super().__init__(f"source {source!r} does not answer{what}; it is asked again in {seconds} s")
+
+
+class SearchDown(SourceDown):
+    """A source has not answered text searches lately, so it gets none, for a while."""
+
+    def __init__(self, source: str, retry_in: timedelta) -> None:
+        super().__init__(source, retry_in, " text searches")
 
 
 class CursorExpired(SourceError):

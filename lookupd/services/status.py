@@ -54,8 +54,10 @@ class SourceStatus:
     state: State
     #: why it cannot be used
     reason: str | None
-    #: how the last question to it failed; None when it did not
+    #: how the last live question about a number failed; None when it did not
     last_error: str | None
+    #: how the last live text search failed; None when it did not
+    last_search_error: str | None
     contacts: int
     generation: int
     synced_at: datetime | None
@@ -76,7 +78,7 @@ class SourceStatus:
             return f"{self._error}; before that: {self.held}" if self.held is not None else self._error
         if self.held is not None:
             return self.held
-        return self._error or self.last_error
+        return self._error or self.last_error or self.last_search_error
 
     @property
     def complaint(self) -> str | None:
@@ -87,7 +89,9 @@ class SourceStatus:
             return "sync held"
         if self._error is not None:
             return "last sync failed"
-        return "does not answer" if self.last_error is not None else None
+        if self.last_error is not None:
+            return "does not answer"
+        return "does not answer text searches" if self.last_search_error is not None else None
 
     @property
     def _error(self) -> str | None:
@@ -169,6 +173,7 @@ class Status:
             state=source.state,
             reason=source.reason,
             last_error=source.last_error,
+            last_search_error=source.last_search_error,
             contacts=synced.contacts if synced is not None else 0,
             generation=synced.generation if synced is not None else 0,
             synced_at=since,

@@ -459,12 +459,12 @@ async def test_a_source_that_hangs_is_asked_three_times_and_then_left_alone(open
     crm = Directory(rows=[ADA], gate=asyncio.Event())
     office = await open_office({"name": "crm", "sync": False, **waits}, profile={"timeout": "20ms"}, crm=crm)
     [source] = office.sources
-    source.gate.clock = FakeTime().monotonic
+    source.search_gate.clock = FakeTime().monotonic
     for asked in (1, 2, 3, 3, 3):
         page = await find(office, "ada")
-        await until(lambda: source.condition.in_flight == 0)
+        await until(lambda: source.condition.search.in_flight == 0)
         assert ([failure.source for failure in page.failed], len(crm.asked)) == (["crm"], asked)
-    assert "does not answer" in page.failed[0].reason
+    assert "does not answer text searches" in page.failed[0].reason
 
 
 async def whole(office, **page):

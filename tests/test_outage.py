@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from lookupd.answers.store import Pauses, Store
 from lookupd.answers.table import kept
+from lookupd.errors import SourceError
 from lookupd.freshness import Freshness
 from lookupd.health import Breaker
 from lookupd.live import Live
 from lookupd.memory import Memory
+from lookupd.number import Number
 from tests.fakes import ADA, NOBODY, Directory, FakeLoader, Office, config_of, until
 from tests.faults.behaviour import BlackHole, Garbage, Pass, RefuseNew, Stall
 from tests.faults.proxy import Proxy
@@ -336,6 +338,34 @@ async def test_a_real_directory_that_misbehaves_is_named_and_is_asked_again_when
             proxy.behave(Pass())
             office.clock.move(minutes=6)
             await eventually_async(lambda: is_absent(office, NUMBERS[1]), within=20)
+
+
+def asked_of(slapd, uri, **settings):
+    """A source that is only asked live, and whose own timeouts are long."""
+    config = {"ldap_uri": uri, "ldap_base_dn": slapd.base_dn}
+    return {
+        "backend": "ldap",
+        "config": {**config, "ldap_timeout": 30.0, "ldap_network_timeout": 30.0},
+        "unique_column": "uid",
+        "searched_columns": ["cn"],
+        "first_matched_columns": ["telephoneNumber"],
+        "format_columns": {"reverse": "{cn}"},
+        "sync": False,
+        **settings,
+    }
+
+
+async def test_a_directory_that_hangs_has_the_threads_for_no_longer_than_the_questions(tmp_path, slapd):
+    staff = {"name": "staff", **asked_of(slapd, slapd.url), "live": {"timeout": "200ms"}}
+    async with opened(tmp_path, patient(staff)) as office:
+        [source] = office.sources
+        await source.reverse(Number(key=NUMBERS[0]), NOBODY, timedelta(seconds=10))
+        with slapd.suspended():
+            asking = [source.reverse(Number(key=number), NOBODY, source.timeout) for number in NUMBERS]
+            asking.append(source.search("ann", NOBODY, source.timeout))
+            said = await asyncio.gather(*asking, return_exceptions=True)
+            assert all(isinstance(word, SourceError) for word in said)
+            await eventually_async(lambda: not source._threads._in_hand, within=1)
 
 
 async def is_absent(office, number):

@@ -20,6 +20,7 @@ from ldap.syncrepl import SyncRequestControl
 
 from lookupd import SourceError
 from lookupd.backends.ldap.content_sync import messages
+from lookupd.backends.ldap.deadline import NEVER, Deadline
 from lookupd.backends.ldap.watch import after, connected_to, shut_down, shut_down_new, socket_of
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lookupd.backends.ldap.content_sync import Message
+    from lookupd.backends.ldap.resolve import Resolver
     from lookupd.backends.ldap.settings import Settings
 
 #: the DN of an entry, and its attributes with their values
 Entry: TypeAlias = "tuple[str, Mapping[str, Sequence[bytes]]]"
 
 _SCOPES = {"subtree": ldap.SCOPE_SUBTREE, "onelevel": ldap.SCOPE_ONELEVEL, "base": ldap.SCOPE_BASE}
+_PIECE = 0.05  # seconds to wait within libldap for the rest of a message; it looks at its own limit then
 _SILENCE = 60  # seconds after which an idle connection is asked for a sign of life
 _PORTS = {"ldap": 389, "ldaps": 636}
 _REFUSES_PAGES = (ldap.UNAVAILABLE_CRITICAL_EXTENSION, ldap.UNWILLING_TO_PERFORM, ldap.ADMINLIMIT_EXCEEDED)
@@ -57,39 +60,52 @@ class Found:
     is_cut: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """What all connections of a source are opened with."""
+
+    settings: Settings
+    ca_file: Path | None
+    resolver: Resolver
+
+
 class Connection:
     """An open, logged-in connection."""
 
-    def __init__(self, uri: str, settings: Settings, ca_file: Path | None) -> None:
+    def __init__(self, uri: str, how: How, deadline: Deadline = NEVER) -> None:
+        """Opens it by the deadline."""
+        settings = how.settings
         #: the server that it goes to
         self.uri = uri
         self._settings = settings
-        self._ca_file = ca_file
+        self._ca_file = how.ca_file
+        self._resolver = how.resolver
         self._scope = _SCOPES[settings.ldap_scope]
         scheme = urlsplit(uri).scheme
         if scheme == "ldap":
-            self._open_plain(uri)
+            self._open_plain(uri, deadline)
         elif scheme == "ldaps":
-            self._open_encrypted(uri)
+            self._open_encrypted(uri, deadline)
         else:
             self._ldap = ldap.initialize(uri)
-            self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, settings.ldap_network_timeout)
-            self._log_in_or_close()
+            self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, deadline.left(settings.ldap_network_timeout))
+            self._log_in_or_close(deadline)
 
     def close(self) -> None:
         """Say goodbye, as far as the server still listens."""
         with contextlib.suppress(ldap.LDAPError):
             self._ldap.unbind_ext_s()
 
-    def find(self, query: Query) -> Found:
-        """All entries within `ldap_timeout`, or those that came before the server's size limit."""
-        deadline = time.monotonic() + self._settings.ldap_timeout
-        message = self._send(query, self._settings.ldap_timeout)
+    def find(self, query: Query, deadline: Deadline = NEVER) -> Found:
+        """All entries within `ldap_timeout` and by the deadline, or those before the server's size limit."""
+        seconds = deadline.left(self._settings.ldap_timeout)
+        end = Deadline(time.monotonic() + seconds)
+        message = self._send(query, seconds)
         entries: list[Entry] = []
         is_last = False
         while not is_last:
             try:
-                is_last, more = self._receive(message, deadline - time.monotonic())
+                is_last, more = self._receive(message, end.left(seconds))
             except ldap.SIZELIMIT_EXCEEDED:
                 return Found(entries=entries, is_cut=True)
             entries += more
@@ -160,14 +176,12 @@ class Connection:
 
     def _receive(self, message: int, timeout: float) -> tuple[bool, Sequence[Entry]]:
         """One message of the reply: whether it is the last, and the entry in it."""
-        if timeout <= 0:  # to the library, that would be no limit at all
-            raise ldap.TIMEOUT
         kind, data, _, _ = self._ldap.result3(message, all=0, timeout=timeout)
         return kind == ldap.RES_SEARCH_RESULT, _entries(data)
 
-    def _open_plain(self, uri: str) -> None:
+    def _open_plain(self, uri: str, deadline: Deadline) -> None:
         """Connect here, where the reason of a failure is known, and hand the socket over."""
-        plain = socket.create_connection(_address(uri), self._settings.ldap_network_timeout)
+        plain = self._connect(uri, deadline)
         with plain.dup() as watched:
             plain.settimeout(None)
             self._guard(plain)
@@ -175,13 +189,13 @@ class Connection:
             if self._settings.ldap_tls == "starttls":
                 with (
                     self._closing_on_error(),
-                    after(self._settings.ldap_timeout, lambda: shut_down(watched)),
+                    after(deadline.left(self._settings.ldap_timeout), lambda: shut_down(watched)),
                 ):
-                    self._set_options(uses_tls=True)
+                    self._set_options(deadline, uses_tls=True)
                     self._ldap.start_tls_s()
-        self._log_in_or_close()
+        self._log_in_or_close(deadline)
 
-    def _open_encrypted(self, uri: str) -> None:
+    def _open_encrypted(self, uri: str, deadline: Deadline) -> None:
         """Find out first whether the server shakes hands at all.
 
         libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and given a
@@ -191,51 +205,68 @@ class Connection:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # libldap checks it, right after
-        peer = self._shake_hands(uri, context)
+        peer = self._shake_hands(uri, context, deadline)
         self._ldap = ldap.initialize(uri)
         self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, None)  # whatever ldap.conf says
         self._ldap.set_option(ldap.OPT_X_KEEPALIVE_IDLE, _SILENCE)
-        span = self._settings.ldap_network_timeout + self._settings.ldap_timeout
+        span = deadline.left(self._settings.ldap_network_timeout + self._settings.ldap_timeout)
         before = connected_to(peer)
         try:
             with after(span, lambda: shut_down_new(peer, before)):
-                self._log_in_or_close(uses_tls=True)
+                self._log_in_or_close(deadline, uses_tls=True)
         except ldap.SERVER_DOWN:
-            self._raise_if_untrusted(uri)
+            self._raise_if_untrusted(uri, deadline)
             raise
 
-    def _raise_if_untrusted(self, uri: str) -> None:
+    def _raise_if_untrusted(self, uri: str, deadline: Deadline) -> None:
         """Say what is wrong with the certificate; GnuTLS within libldap says nothing."""
         if self._settings.ldap_verify_certificate:
             address = _address(uri)
             context = ssl.create_default_context(cafile=self._ca_file)
             with (
-                socket.create_connection(address, self._settings.ldap_network_timeout) as plain,
+                self._connect(uri, deadline) as plain,
+                self._not_outlasting(plain, deadline),
                 context.wrap_socket(plain, server_hostname=address[0]),
             ):
                 pass
 
-    def _shake_hands(self, uri: str, context: ssl.SSLContext) -> object:
+    def _shake_hands(self, uri: str, context: ssl.SSLContext, deadline: Deadline) -> object:
         """The address that answered; a refusal is an answer too, and libldap will say which."""
-        address = _address(uri)
-        with socket.create_connection(address, self._settings.ldap_network_timeout) as plain:
+        host, _ = _address(uri)
+        with self._connect(uri, deadline) as plain:
             peer: object = plain.getpeername()
-            with contextlib.suppress(ssl.SSLError), context.wrap_socket(plain, server_hostname=address[0]):
+            with (
+                self._not_outlasting(plain, deadline),
+                contextlib.suppress(ssl.SSLError),
+                context.wrap_socket(plain, server_hostname=host),
+            ):
                 pass
         return peer
 
-    def _log_in_or_close(self, *, uses_tls: bool = False) -> None:
+    def _connect(self, uri: str, deadline: Deadline) -> socket.socket:
+        """A connection to the first address of a server that takes one."""
+        return self._resolver.connected(*_address(uri), self._settings.ldap_network_timeout, deadline)
+
+    @contextlib.contextmanager
+    def _not_outlasting(self, plain: socket.socket, deadline: Deadline) -> Iterator[None]:
+        """Ends a connection by the deadline: the time of a socket is that of each of its waits."""
+        seconds = deadline.left(self._settings.ldap_network_timeout)
+        plain.settimeout(seconds)
+        with plain.dup() as watched, after(seconds, lambda: shut_down(watched)):
+            yield
+
+    def _log_in_or_close(self, deadline: Deadline, *, uses_tls: bool = False) -> None:
         with self._closing_on_error():
-            self._set_options(uses_tls=uses_tls)
+            self._set_options(deadline, uses_tls=uses_tls)
             message = self._ldap.simple_bind(self._settings.ldap_username or "", self._settings.password)
-            self._ldap.result3(message, all=1, timeout=self._settings.ldap_timeout)
+            self._ldap.result3(message, all=1, timeout=deadline.left(self._settings.ldap_timeout))
             with socket_of(self._ldap.fileno()) as same:
                 self._guard(same)
 
-    def _set_options(self, *, uses_tls: bool) -> None:
+    def _set_options(self, deadline: Deadline, *, uses_tls: bool) -> None:
         self._ldap.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
         self._ldap.set_option(ldap.OPT_REFERRALS, 0)
-        self._ldap.set_option(ldap.OPT_TIMEOUT, self._settings.ldap_timeout)
+        self._ldap.set_option(ldap.OPT_TIMEOUT, deadline.left(self._settings.ldap_timeout))
         if uses_tls:
             self._set_tls_options()
 
@@ -259,9 +290,8 @@ class Connection:
     def _guard(self, connected: socket.socket) -> None:
         """Let no read outlast the timeouts: libldap limits only the wait for the start of a message."""
         span = max(self._settings.ldap_timeout, self._settings.ldap_network_timeout)
-        seconds = struct.pack("@ll", int(span), int(span % 1 * 1_000_000))
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(_PIECE))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(span))
         if connected.family == socket.AF_UNIX:
             return
         # A firewall forgets a silent connection, and tells nobody.
@@ -281,6 +311,10 @@ class Connection:
 def _address(uri: str) -> tuple[str, int]:
     parts = urlsplit(uri)
     return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
 
 
 def _entries(data: Sequence[tuple[str | None, Mapping[str, Sequence[bytes]]]]) -> Sequence[Entry]:

@@ -1,8 +1,10 @@
 """What is promised of directories that fail, hang and come back, in short; the clock is moved by hand."""
 
 import asyncio
+import socket
 import tempfile
 import threading
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -366,6 +368,65 @@ async def test_a_directory_that_hangs_has_the_threads_for_no_longer_than_the_que
             said = await asyncio.gather(*asking, return_exceptions=True)
             assert all(isinstance(word, SourceError) for word in said)
             await eventually_async(lambda: not source._threads._in_hand, within=1)
+
+
+@pytest.fixture
+def dead_dns(monkeypatch):
+    """Names below `.test` are not resolved before the event that is given is set; then they are loopback."""
+    over, resolve = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **more):
+        if not str(host).endswith(".test"):
+            return resolve(host, *args, **more)
+        assert over.wait(60)
+        return resolve("127.0.0.1", *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield over
+    over.set()
+    for thread in resolving():
+        thread.join(10)
+    assert not resolving()
+
+
+def resolving():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("resolve-")]
+
+
+@pytest.mark.usefixtures("dead_dns")
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+async def test_a_dead_resolver_holds_up_neither_an_answer_nor_another_source(tmp_path, slapd, scheme):
+    uri = f"{scheme}://directory.test:{urlsplit(slapd.url).port}"
+    lost = {"name": "lost", **asked_of(slapd, uri), "live": {"timeout": "100ms", "threads": 2}}
+    config = patient(lost, {"name": "crm", "sync": False, "live": LIVE})
+    async with opened(tmp_path, config, crm=Directory(rows=list(PEOPLE.values()))) as office:
+        [source, _] = office.sources
+        for number in NUMBERS:
+            began = time.monotonic()
+            answer = await office.reverse.who(NOBODY, "default", number)
+            assert time.monotonic() - began < 5, "no more than a busy machine adds to 100 ms"
+            assert answer.known.contact.display == PEOPLE[number]["name"]
+            assert [failure.source for failure in answer.failed] == ["lost"]
+            await until(lambda: not office.live._tasks)
+        assert source.condition.breaker is Breaker.OPEN
+        await eventually_async(lambda: not source._threads._in_hand, within=1)
+        assert len(resolving()) == 1
+
+
+async def test_a_resolver_that_is_back_is_asked_by_the_next_probe(tmp_path, slapd, dead_dns):
+    uri = f"ldap://directory.test:{urlsplit(slapd.url).port}"
+    lost = {"name": "lost", **asked_of(slapd, uri), "live": {"timeout": "100ms"}}
+    async with opened(tmp_path, patient(lost)) as office:
+        [source] = office.sources
+        ann = Number(key=NUMBERS[0])
+        for _ in range(3):
+            with pytest.raises(SourceError, match=r"did not reply within|was not resolved within"):
+                await source.reverse(ann, NOBODY, source.timeout)
+        assert source.condition.breaker is Breaker.OPEN
+        dead_dns.set()
+        office.clock.move(seconds=2)
+        assert (await source.reverse(ann, NOBODY, timedelta(seconds=10))).display == "Ann"
+        assert source.condition.breaker is Breaker.CLOSED
 
 
 async def is_absent(office, number):

@@ -64,7 +64,7 @@ class Resolver:
         try:
             addresses = told.result(None if seconds == math.inf else seconds)
         except TimeoutError:
-            raise TimeoutError(f"its name was not resolved within {seconds:.1f} s") from None
+            raise TimeoutError(f"its name was not resolved within {seconds:.2g} s") from None
         self._forget(host, port, told)
         return addresses
 

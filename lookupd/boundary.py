@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import math
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 #: things handed over at a time while a directory is pulled
 BATCH = 1000
+#: a plugin that fails so shortly before its deadline was about to miss it, in seconds
+GIVING_UP = 0.01
 #: how long a plugin may take to unload, in seconds
 UNLOADING = 1.0
 
@@ -56,6 +59,10 @@ class Asker:
     args: Callable[[], QueryArgs]
     #: where the question stands among those that wait for a thread
     place: Place
+
+    def is_late(self) -> bool:
+        """Whether a plugin that gives up now does so as its time is up."""
+        return self.args().get("deadline", math.inf) <= GIVING_UP
 
 
 @dataclass(slots=True, kw_only=True)
@@ -166,17 +173,21 @@ class Boundary:
             async with deadline:
                 yield
         except SourceError as error:
+            if limit is not None and asker is not None and asker.is_late():
+                raise self.noted(method, self._late(limit, asker, str(error))) from error
             self.noted(method, error)
             raise
         except TooManyWaiting:
             raise self.noted(method, SourceBusy(self._source)) from None
         except Exception as error:
             if limit is not None and deadline.expired():
-                is_held_up = asker is not None and asker.place.is_held_up
-                late = SourceBusy(self._source) if is_held_up else SourceTimeout(self._source, limit)
-                raise self.noted(method, late) from None
+                raise self.noted(method, self._late(limit, asker)) from None
             raise self.noted(method, SourceFailed(self._source, method, error)) from error
         self.last_errors.note(method, None)
+
+    def _late(self, limit: timedelta, asker: Asker | None, reason: str = "") -> SourceError:
+        is_held_up = asker is not None and asker.place.is_held_up
+        return SourceBusy(self._source) if is_held_up else SourceTimeout(self._source, limit, reason)
 
     def noted(self, method: str, error: SourceError) -> SourceError:
         """The same error, remembered as the last one of its kind."""

@@ -95,10 +95,11 @@ class SourceError(LookupdError):
 
 
 class SourceTimeout(SourceError):
-    """A source did not reply within its deadline."""
+    """A source did not reply within its deadline; `reason` is what its back-end says of it, if anything."""
 
-    def __init__(self, source: str, timeout: timedelta) -> None:
-        super().__init__(f"source {source!r} did not reply within {timeout.total_seconds() * 1000:.0f} ms")
+    def __init__(self, source: str, timeout: timedelta, reason: str = "") -> None:
+        fact = f"source {source!r} did not reply within {timeout.total_seconds() * 1000:.0f} ms"
+        super().__init__(f"{fact}: {reason}" if reason else fact)
 
 
 class SourceFailed(SourceError):

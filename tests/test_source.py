@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import repeat
@@ -1109,6 +1110,57 @@ async def test_with_one_thread_a_name_that_hangs_itself_opens_the_breaker(open_s
         with pytest.raises(SourceTimeout):
             await ask_reverse(source, SHORT)
     assert source.condition.breaker is Breaker.OPEN
+
+
+class Punctual(Plain):
+    """Gives up a name when its time is up, and goes on with a search until it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.over = threading.Event(), threading.Event()
+
+    def search(self, term, args):
+        self.begun.set()
+        self.over.wait(60)
+        return []
+
+    def first_match(self, exten, args):
+        time.sleep(args["deadline"])
+        raise SourceError("no reply in time")
+
+
+@pytest.mark.parametrize("after_search", [True, False])
+async def test_a_plugin_that_gives_up_in_time_is_late_and_after_a_search_that_does_not_count(
+    open_source, after_search
+):
+    plugin = Punctual()
+    source = await open_source(plugin, live={"threads": 1})
+    for _ in range(3):
+        plugin.begun.clear(), plugin.over.clear()
+        search = asyncio.create_task(ask_search(source)) if after_search else None
+        if search is not None:
+            await until(plugin.begun.is_set)
+        asking = asyncio.create_task(ask_reverse(source, timedelta(milliseconds=60)))
+        await until(lambda: source.condition.in_flight)
+        plugin.over.set()
+        with pytest.raises(SourceBusy if after_search else SourceTimeout):
+            await asking
+        await until(lambda: not source._threads._in_hand)
+    assert source.condition.breaker is (Breaker.CLOSED if after_search else Breaker.OPEN)
+
+
+async def test_what_a_plugin_says_when_it_gives_up_in_time_is_told(open_source):
+    time = FakeTime()
+
+    async def gives_up():
+        await time.advance(10)
+        raise SourceError("no reply in time")
+
+    source = await open_source(DoingLater(gives_up))
+    source.gate.clock = time.monotonic
+    with pytest.raises(SourceTimeout, match="did not reply within 10000 ms: no reply in time") as caught:
+        await ask_reverse(source, LONG)
+    assert source.last_error == str(caught.value)
 
 
 async def test_with_one_thread_names_are_asked_for_before_texts(open_source):

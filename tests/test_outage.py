@@ -384,13 +384,14 @@ def dead_dns(monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield over
     over.set()
-    for thread in resolving():
+    for thread in opening():
         thread.join(10)
-    assert not resolving()
+    assert not opening()
 
 
-def resolving():
-    return [thread for thread in threading.enumerate() if thread.name.startswith("resolve-")]
+def opening():
+    """The threads that open connections."""
+    return [thread for thread in threading.enumerate() if ".test:" in thread.name]
 
 
 @pytest.mark.usefixtures("dead_dns")
@@ -410,7 +411,7 @@ async def test_a_dead_resolver_holds_up_neither_an_answer_nor_another_source(tmp
             await until(lambda: not office.live._tasks)
         assert source.condition.breaker is Breaker.OPEN
         await eventually_async(lambda: not source._threads._in_hand, within=1)
-        assert len(resolving()) == 1
+        assert len(opening()) <= 2, "no more than it has threads"
 
 
 async def test_a_resolver_that_is_back_is_asked_by_the_next_probe(tmp_path, slapd, dead_dns):
@@ -420,7 +421,7 @@ async def test_a_resolver_that_is_back_is_asked_by_the_next_probe(tmp_path, slap
         [source] = office.sources
         ann = Number(key=NUMBERS[0])
         for _ in range(3):
-            with pytest.raises(SourceError, match=r"did not reply within|was not resolved within"):
+            with pytest.raises(SourceError, match="did not reply within"):
                 await source.reverse(ann, NOBODY, source.timeout)
         assert source.condition.breaker is Breaker.OPEN
         dead_dns.set()

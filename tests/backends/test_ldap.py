@@ -8,7 +8,6 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar
 from uuid import UUID
 
 import ldap
@@ -21,11 +20,11 @@ from lookupd import MultiValue, SourceError
 from lookupd.backends.ldap import LdapBackend, deadline
 from lookupd.backends.ldap.deadline import NEVER, Deadline
 from lookupd.backends.ldap.filter import escape
-from lookupd.backends.ldap.resolve import Resolver
 from lookupd.backends.ldap.settings import Settings
 from tests.backends.contract import NO_ARGS, BackendContract, Known
 from tests.faults.behaviour import BlackHole, Delay, Drip, HalfOpen
 from tests.faults.proxy import ThreadedProxy
+from tests.faults.signals import eventually
 from tests.servers.slapd import Certificates, Slapd
 
 BASE = Slapd.base_dn
@@ -921,89 +920,64 @@ def test_without_a_deadline_only_the_timeouts_count():
     assert NEVER.share(3).left(60.0) == 60.0
 
 
-# Names of hosts
+# Connections that take long to open
 
 
-@pytest.fixture
-def asked(monkeypatch):
-    """The names that the system is asked for; what it tells of one is set in `answers`."""
-
-    class Asked(list):
-        answers: ClassVar = {}
-
-    names, resolve = Asked(), socket.getaddrinfo
-
-    def getaddrinfo(host, *args, **more):
-        names.append(host)
-        found = names.answers[host]()
-        if isinstance(found, Exception):
-            raise found
-        return [one for address in found for one in resolve(address, *args, **more)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    names.answers.clear()
-    return names
+def test_what_was_not_open_in_time_is_there_for_the_next_question(opened, server):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        proxy.behave(Delay(seconds=0.3))
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        with over_in(0.1), pytest.raises(SourceError, match="no reply in time"):
+            plugin.search("ann", within(0.1))
+        eventually(lambda: plugin._pool._idle, within=10)
+        proxy.behave()
+        assert plugin.search("ann", within(5))
+        assert proxy.connections == 1
 
 
-def soon():
-    return Deadline(time.monotonic() + 5)
+def test_the_next_question_waits_for_what_is_being_opened_already(opened, server):
+    plugin = opened()
+    with server.suspended():
+        for _ in range(3):
+            with pytest.raises(SourceError, match="no reply in time"):
+                plugin.search("ann", within(0.05))
+        assert len(opening(server.url)) == 1
+    assert plugin.search("ann", within(5))
+    assert opening(server.url) == []
 
 
-def test_of_several_addresses_the_first_that_takes_a_connection_counts(asked, server):
-    asked.answers["two.test"] = lambda: ["127.0.0.2", "127.0.0.1"]
-    with Resolver().connected("two.test", port_of(server.url), 5.0, soon()) as connected:
-        assert connected.getpeername()[0] == "127.0.0.1"
+def opening(uri):
+    return [thread for thread in threading.enumerate() if thread.name == f"open-{uri}"]
 
 
-def test_addresses_are_not_kept(asked, server):
-    asked.answers["moving.test"] = lambda: ["127.0.0.1"]
-    resolver = Resolver()
-    for _ in range(2):
-        resolver.connected("moving.test", port_of(server.url), 5.0, soon()).close()
-    assert asked == ["moving.test", "moving.test"]
+def test_questions_at_once_open_a_connection_each(opened, server):
+    plugin = opened()
+    with server.suspended(), ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            asked = [pool.submit(plugin.search, "ann", within(0.1)) for _ in range(3)]
+            assert all(isinstance(one.exception(), SourceError) for one in asked)
+            assert len(opening(server.url)) == 3
+    eventually(lambda: len(plugin._pool._idle) == 3, within=10)
 
 
-@pytest.mark.parametrize("error", [socket.gaierror(-2, "Name or service not known"), UnicodeError("no name")])
-def test_a_name_that_does_not_exist_is_told_and_asked_for_again(asked, error):
-    asked.answers["nowhere.test"] = lambda: error
-    resolver = Resolver()
-    for times in (1, 2):
-        with pytest.raises(type(error)):
-            resolver.connected("nowhere.test", 389, 5.0, soon())
-        assert len(asked) == times
+def test_what_fails_when_nobody_waits_any_more_is_forgotten(opened, server):
+    plugin = opened(ldap_timeout=0.2)
+    with server.suspended():
+        with pytest.raises(SourceError):
+            plugin.search("ann", within(0.05))
+        eventually(lambda: not plugin._pool._opener._left, within=10)
+    assert plugin._pool._idle == []
+    assert plugin.search("ann", NO_ARGS)
 
 
-def test_a_name_without_an_address_is_an_error(asked):
-    asked.answers["empty.test"] = list
-    with pytest.raises(OSError, match="no address"):
-        Resolver().connected("empty.test", 389, 5.0, soon())
-
-
-def test_a_name_is_asked_for_once_and_what_comes_late_is_for_the_next_one(asked, server):
-    told = threading.Event()
-    asked.answers["slow.test"] = lambda: told.wait(60) and ["127.0.0.1"]
-    resolver = Resolver()
-    for _ in range(3):
-        with pytest.raises(TimeoutError, match=r"its name was not resolved within 0\.0\d* s"):
-            resolver.connected("slow.test", port_of(server.url), 5.0, Deadline(time.monotonic() + 0.05))
-    told.set()
-    resolver.connected("slow.test", port_of(server.url), 5.0, soon()).close()
-    assert asked == ["slow.test"]
-
-
-def test_no_address_that_hangs_takes_the_time_of_the_others(asked, server, monkeypatch):
-    asked.answers["half.test"] = lambda: ["127.0.0.2", "127.0.0.1"]
-
-    class Hanging(socket.socket):
-        def connect(self, address):
-            if address[0] == "127.0.0.2":
-                time.sleep(self.gettimeout())
-                raise TimeoutError("timed out")
-            super().connect(address)
-
-    monkeypatch.setattr("lookupd.backends.ldap.resolve.socket.socket", Hanging)
-    with over_in(0.3), Resolver().connected("half.test", port_of(server.url), 0.3, NEVER) as connected:
-        assert connected.getpeername()[0] == "127.0.0.1"
+def test_what_is_open_after_the_source_is_unloaded_is_closed(opened, server):
+    plugin = opened()
+    with server.suspended():
+        with pytest.raises(SourceError):
+            plugin.search("ann", within(0.05))
+        plugin.unload()
+    eventually(lambda: not opening(server.url), within=10)
+    assert plugin._pool._idle == []
 
 
 # Settings

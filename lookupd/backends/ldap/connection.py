@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from lookupd.backends.ldap.content_sync import Message
-    from lookupd.backends.ldap.resolve import Resolver
     from lookupd.backends.ldap.settings import Settings
 
 #: the DN of an entry, and its attributes with their values
@@ -60,36 +59,24 @@ class Found:
     is_cut: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class How:
-    """What all connections of a source are opened with."""
-
-    settings: Settings
-    ca_file: Path | None
-    resolver: Resolver
-
-
 class Connection:
     """An open, logged-in connection."""
 
-    def __init__(self, uri: str, how: How, deadline: Deadline = NEVER) -> None:
-        """Opens it by the deadline."""
-        settings = how.settings
+    def __init__(self, uri: str, settings: Settings, ca_file: Path | None) -> None:
         #: the server that it goes to
         self.uri = uri
         self._settings = settings
-        self._ca_file = how.ca_file
-        self._resolver = how.resolver
+        self._ca_file = ca_file
         self._scope = _SCOPES[settings.ldap_scope]
         scheme = urlsplit(uri).scheme
         if scheme == "ldap":
-            self._open_plain(uri, deadline)
+            self._open_plain(uri)
         elif scheme == "ldaps":
-            self._open_encrypted(uri, deadline)
+            self._open_encrypted(uri)
         else:
             self._ldap = ldap.initialize(uri)
-            self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, deadline.left(settings.ldap_network_timeout))
-            self._log_in_or_close(deadline)
+            self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, settings.ldap_network_timeout)
+            self._log_in_or_close()
 
     def close(self) -> None:
         """Say goodbye, as far as the server still listens."""
@@ -179,9 +166,9 @@ class Connection:
         kind, data, _, _ = self._ldap.result3(message, all=0, timeout=timeout)
         return kind == ldap.RES_SEARCH_RESULT, _entries(data)
 
-    def _open_plain(self, uri: str, deadline: Deadline) -> None:
+    def _open_plain(self, uri: str) -> None:
         """Connect here, where the reason of a failure is known, and hand the socket over."""
-        plain = self._connect(uri, deadline)
+        plain = socket.create_connection(_address(uri), self._settings.ldap_network_timeout)
         with plain.dup() as watched:
             plain.settimeout(None)
             self._guard(plain)
@@ -189,13 +176,13 @@ class Connection:
             if self._settings.ldap_tls == "starttls":
                 with (
                     self._closing_on_error(),
-                    after(deadline.left(self._settings.ldap_timeout), lambda: shut_down(watched)),
+                    after(self._settings.ldap_timeout, lambda: shut_down(watched)),
                 ):
-                    self._set_options(deadline, uses_tls=True)
+                    self._set_options(uses_tls=True)
                     self._ldap.start_tls_s()
-        self._log_in_or_close(deadline)
+        self._log_in_or_close()
 
-    def _open_encrypted(self, uri: str, deadline: Deadline) -> None:
+    def _open_encrypted(self, uri: str) -> None:
         """Find out first whether the server shakes hands at all.
 
         libldap with GnuTLS, as Debian and Ubuntu have it, waits for that without any limit, and given a
@@ -205,68 +192,51 @@ class Connection:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # libldap checks it, right after
-        peer = self._shake_hands(uri, context, deadline)
+        peer = self._shake_hands(uri, context)
         self._ldap = ldap.initialize(uri)
         self._ldap.set_option(ldap.OPT_NETWORK_TIMEOUT, None)  # whatever ldap.conf says
         self._ldap.set_option(ldap.OPT_X_KEEPALIVE_IDLE, _SILENCE)
-        span = deadline.left(self._settings.ldap_network_timeout + self._settings.ldap_timeout)
+        span = self._settings.ldap_network_timeout + self._settings.ldap_timeout
         before = connected_to(peer)
         try:
             with after(span, lambda: shut_down_new(peer, before)):
-                self._log_in_or_close(deadline, uses_tls=True)
+                self._log_in_or_close(uses_tls=True)
         except ldap.SERVER_DOWN:
-            self._raise_if_untrusted(uri, deadline)
+            self._raise_if_untrusted(uri)
             raise
 
-    def _raise_if_untrusted(self, uri: str, deadline: Deadline) -> None:
+    def _raise_if_untrusted(self, uri: str) -> None:
         """Say what is wrong with the certificate; GnuTLS within libldap says nothing."""
         if self._settings.ldap_verify_certificate:
             address = _address(uri)
             context = ssl.create_default_context(cafile=self._ca_file)
             with (
-                self._connect(uri, deadline) as plain,
-                self._not_outlasting(plain, deadline),
+                socket.create_connection(address, self._settings.ldap_network_timeout) as plain,
                 context.wrap_socket(plain, server_hostname=address[0]),
             ):
                 pass
 
-    def _shake_hands(self, uri: str, context: ssl.SSLContext, deadline: Deadline) -> object:
+    def _shake_hands(self, uri: str, context: ssl.SSLContext) -> object:
         """The address that answered; a refusal is an answer too, and libldap will say which."""
-        host, _ = _address(uri)
-        with self._connect(uri, deadline) as plain:
+        address = _address(uri)
+        with socket.create_connection(address, self._settings.ldap_network_timeout) as plain:
             peer: object = plain.getpeername()
-            with (
-                self._not_outlasting(plain, deadline),
-                contextlib.suppress(ssl.SSLError),
-                context.wrap_socket(plain, server_hostname=host),
-            ):
+            with contextlib.suppress(ssl.SSLError), context.wrap_socket(plain, server_hostname=address[0]):
                 pass
         return peer
 
-    def _connect(self, uri: str, deadline: Deadline) -> socket.socket:
-        """A connection to the first address of a server that takes one."""
-        return self._resolver.connected(*_address(uri), self._settings.ldap_network_timeout, deadline)
-
-    @contextlib.contextmanager
-    def _not_outlasting(self, plain: socket.socket, deadline: Deadline) -> Iterator[None]:
-        """Ends a connection by the deadline: the time of a socket is that of each of its waits."""
-        seconds = deadline.left(self._settings.ldap_network_timeout)
-        plain.settimeout(seconds)
-        with plain.dup() as watched, after(seconds, lambda: shut_down(watched)):
-            yield
-
-    def _log_in_or_close(self, deadline: Deadline, *, uses_tls: bool = False) -> None:
+    def _log_in_or_close(self, *, uses_tls: bool = False) -> None:
         with self._closing_on_error():
-            self._set_options(deadline, uses_tls=uses_tls)
+            self._set_options(uses_tls=uses_tls)
             message = self._ldap.simple_bind(self._settings.ldap_username or "", self._settings.password)
-            self._ldap.result3(message, all=1, timeout=deadline.left(self._settings.ldap_timeout))
+            self._ldap.result3(message, all=1, timeout=self._settings.ldap_timeout)
             with socket_of(self._ldap.fileno()) as same:
                 self._guard(same)
 
-    def _set_options(self, deadline: Deadline, *, uses_tls: bool) -> None:
+    def _set_options(self, *, uses_tls: bool) -> None:
         self._ldap.set_option(ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3)
         self._ldap.set_option(ldap.OPT_REFERRALS, 0)
-        self._ldap.set_option(ldap.OPT_TIMEOUT, deadline.left(self._settings.ldap_timeout))
+        self._ldap.set_option(ldap.OPT_TIMEOUT, self._settings.ldap_timeout)
         if uses_tls:
             self._set_tls_options()
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 import ldap
 
 from lookupd import SourceError
-from lookupd.backends.ldap.connection import Connection, How
+from lookupd.backends.ldap.connection import Connection
 from lookupd.backends.ldap.deadline import NEVER
 from lookupd.backends.ldap.failure import failure
-from lookupd.backends.ldap.resolve import Resolver
+from lookupd.backends.ldap.opener import Opener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -35,7 +35,8 @@ class Pool:
 
     def __init__(self, settings: Settings, ca_file: Path | None) -> None:
         self._settings = settings
-        self._how = How(settings=settings, ca_file=ca_file, resolver=Resolver())
+        self._ca_file = ca_file
+        self._opener = Opener(self._connect, self._give_back)
         self._lock = threading.Lock()
         #: with the moment on the monotonic clock when each was used last
         self._idle: list[tuple[Connection, float]] = []
@@ -61,12 +62,16 @@ class Pool:
                 failures.append(failure(connection.uri, self._settings, error))
             except ldap.LDAPError as error:
                 raise failure(connection.uri, self._settings, error) from error
-        return self._first(uris, failures, lambda fresh, end: self._ask(fresh, question, end), deadline)
+
+        def act(uri: str, end: Deadline) -> T:
+            return self._ask(self._opener.opened(uri, end), question, end)
+
+        return self._first(uris, failures, act, deadline)
 
     @contextlib.contextmanager
     def own(self) -> Iterator[Connection]:
         """A connection for a long pull, which no question waits for. Errors come out as SourceError."""
-        connection = self._first(self._uris, [], lambda fresh, _: fresh, NEVER)
+        connection = self._first(self._uris, [], lambda uri, _: self._connect(uri), NEVER)
         try:
             yield connection
         except ldap.LDAPError as error:
@@ -79,6 +84,9 @@ class Pool:
         with self._lock:
             self._is_closed = True
         self._drop_idle()
+
+    def _connect(self, uri: str) -> Connection:
+        return Connection(uri, self._settings, self._ca_file)
 
     def _ask(
         self, connection: Connection, question: Callable[[Connection, Deadline], T], deadline: Deadline
@@ -116,10 +124,10 @@ class Pool:
         self,
         uris: Sequence[str],
         failures: list[SourceError],
-        act: Callable[[Connection, Deadline], T],
+        act: Callable[[str, Deadline], T],
         deadline: Deadline,
     ) -> T:
-        """What `act` does with a connection to the first server where that works.
+        """What `act` does at the first server where that works.
 
         The last good one is tried first. `failures` tell of those that were tried before.
         """
@@ -128,7 +136,7 @@ class Pool:
         for place, uri in enumerate(uris):
             share = deadline.share(len(uris) - place)
             try:
-                done = act(Connection(uri, self._how, share), share)
+                done = act(uri, share)
             except _UNREACHABLE as error:
                 failures.append(failure(uri, self._settings, error))
             except ldap.LDAPError as error:

@@ -99,5 +99,5 @@ class Page:
     is_cut: bool
     #: sources that could not be asked in time, and perhaps the index: what they hold is missing
     failed: tuple[Failure, ...] = ()
-    #: whether time was up before the index was searched through
+    #: whether time was up before the index was searched through, or a source that is asked live had replied
     is_partial: bool = False

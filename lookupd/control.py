@@ -42,6 +42,10 @@ async def serve(stack: AsyncExitStack, data: Path, status: Callable[[], Status])
                     "trouble": source.trouble,
                     "breaker": source.condition.breaker,
                     "retry_in": source.condition.retry_in.total_seconds(),
+                    "search": {
+                        "breaker": source.condition.search.breaker,
+                        "retry_in": source.condition.search.retry_in.total_seconds(),
+                    },
                 }
                 for source in await status().sources()
             }

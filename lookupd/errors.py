@@ -11,6 +11,7 @@ LookupdError
 |   |-- SourceClosed         the source is not loaded
 |   |-- SourceBusy           as many questions as it may have are on their way
 |   |-- SourceDown           it has not answered lately, so it is not asked
+|   |   `-- SearchDown       it has not answered text searches lately, so it gets none
 |   `-- CursorExpired        changes since this cursor are no longer known: list everything
 |-- SyncError                a run did not change the index
 |   |-- SourceShrank         it would have removed too much: held
@@ -94,10 +95,11 @@ class SourceError(LookupdError):
 
 
 class SourceTimeout(SourceError):
-    """A source did not reply within its deadline."""
+    """A source did not reply within its deadline; `reason` is what its back-end says of it, if anything."""
 
-    def __init__(self, source: str, timeout: timedelta) -> None:
-        super().__init__(f"source {source!r} did not reply within {timeout.total_seconds() * 1000:.0f} ms")
+    def __init__(self, source: str, timeout: timedelta, reason: str = "") -> None:
+        fact = f"source {source!r} did not reply within {timeout.total_seconds() * 1000:.0f} ms"
+        super().__init__(f"{fact}: {reason}" if reason else fact)
 
 
 class SourceFailed(SourceError):
@@ -124,9 +126,16 @@ class SourceBusy(SourceError):
 class SourceDown(SourceError):
     """A source has not answered lately, so it is not asked, for a while."""
 
-    def __init__(self, source: str, retry_in: timedelta) -> None:
+    def __init__(self, source: str, retry_in: timedelta, what: str = "") -> None:
         seconds = max(1, -(-retry_in // timedelta(seconds=1)))
-        super().__init__(f"source {source!r} does not answer; it is asked again in {seconds} s")
+        super().__init__(f"source {source!r} does not answer{what}; it is asked again in {seconds} s")
+
+
+class SearchDown(SourceDown):
+    """A source has not answered text searches lately, so it gets none, for a while."""
+
+    def __init__(self, source: str, retry_in: timedelta) -> None:
+        super().__init__(source, retry_in, " text searches")
 
 
 class CursorExpired(SourceError):

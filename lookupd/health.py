@@ -6,7 +6,6 @@ when that one is answered. The timeout follows the observed latency as TCP's doe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -32,13 +31,6 @@ class Breaker(StrEnum):
     CLOSED = "closed"  #: all of them
     OPEN = "open"  #: none
     PROBING = "probing"  #: one went through, and is not answered yet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """The breaker has just opened or closed: worth telling once."""
-
-    is_well: bool
 
 
 class Health:
@@ -76,26 +68,22 @@ class Health:
             return True
         return False
 
-    def answered(self, latency: float | None) -> Change | None:
+    def answered(self, latency: float | None) -> None:
         """A question was answered after so many seconds; None for one that is no measure for others."""
         if latency is not None:
             self._learn(latency)
-        was_closed = self.breaker is Breaker.CLOSED
         self.breaker, self._failures, self._openings = Breaker.CLOSED, 0, 0
-        return None if was_closed else Change(is_well=True)
 
-    def failed(self, now: float) -> Change | None:
+    def failed(self, now: float) -> None:
         """A question was not answered."""
         self._failures += 1
         if self.breaker is Breaker.CLOSED and self._failures < FAILURES:
-            return None
-        was_closed = self.breaker is Breaker.CLOSED
+            return
         pause = min(PAUSE_FIRST * 2 ** min(self._openings, 16), PAUSE_LAST).total_seconds()
         self._openings += 1
         self._retry_at = now + pause * (1 + JITTER * self._chance())
         self.breaker = Breaker.OPEN
         self._srtt = None  # what it was before says nothing about what it will be after
-        return Change(is_well=False) if was_closed else None
 
     def abandoned(self) -> None:
         """A question was given up before anything could be learned: a probe may be made again."""

@@ -31,7 +31,7 @@ class LookupSettings(Section):
     """Which sources a text search covers."""
 
     sources: tuple[str, ...] = Field((), description="names of sources; their order is their priority")
-    timeout: Span = Field(timedelta(milliseconds=500), description="deadline of a whole lookup")
+    timeout: Span = Field(timedelta(milliseconds=250), description="deadline of a whole lookup")
     limit: int = Field(
         100, ge=1, le=1000, description="contacts returned at most, where the client names no limit"
     )

@@ -6,28 +6,29 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lookupd.boundary import UNLOADING, Boundary, State
+from lookupd.boundary import UNLOADING, Asker, Boundary, State
 from lookupd.config import LiveSettings
 from lookupd.errors import PluginError, SourceError, SourceFailed
 from lookupd.freshness import Lifespan
-from lookupd.gate import Condition, Gate
+from lookupd.gate import Condition, Gate, SearchCondition
 from lookupd.hearing import Heard, Hearing
+from lookupd.news import SearchNews, SourceNews
 from lookupd.number import spellings
+from lookupd.pieces import in_pieces
 from lookupd.plugins import QueryArgs, SourceArgs
 from lookupd.pullable import Batch, Pullable
 from lookupd.row import texts_of
-from lookupd.threads import Threads
+from lookupd.threads import Place, Threads, Urgency, share
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from lookupd.boundary import Asker
     from lookupd.config import SourceSettings
     from lookupd.contact import Contact, Shape
-    from lookupd.gate import Entry
     from lookupd.loader import Loader
     from lookupd.number import Number, NumberRules
     from lookupd.principal import Principal
@@ -44,6 +45,16 @@ ROOM = 16
 LOADING = 30.0
 #: first and longest pause before a source that does not load is loaded again, in seconds
 RETRY_FIRST, RETRY_LAST = 1.0, 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Question:
+    """A live question to one method of a plugin."""
+
+    method: str
+    gate: Gate
+    asker: Asker
+    limit: timedelta
 
 
 class Source(Pullable):
@@ -72,9 +83,12 @@ class Source(Pullable):
         self.is_replaced = False
         #: the longest time that one live question to it takes
         self.timeout = live.timeout
-        #: who may ask it live
-        self.gate = Gate(self.name, self.timeout, room, clock)
-        self._probe: asyncio.Task[Any] | None = None
+        news = SourceNews(self.name)
+        #: who may ask it live about numbers
+        self.gate = Gate(news, self.timeout, room, clock)
+        #: who may search it live; what comes of that never keeps anybody from asking about numbers
+        self.search_gate = Gate(SearchNews(news), self.timeout, ROOM * share(live.threads), clock)
+        self._probes: set[asyncio.Task[Any]] = set()
 
     @property
     def rules(self) -> NumberRules:
@@ -93,8 +107,13 @@ class Source(Pullable):
 
     @property
     def last_error(self) -> str | None:
-        """How the last question to it failed; None when it did not."""
-        return self._boundary.last_error
+        """How the last question to it that was no text search failed; None when it did not."""
+        return self._boundary.last_errors.other
+
+    @property
+    def last_search_error(self) -> str | None:
+        """How the last text search in it failed; None when it did not."""
+        return self._boundary.last_errors.search
 
     @property
     def asks_live(self) -> bool:
@@ -113,13 +132,18 @@ class Source(Pullable):
     @property
     def condition(self) -> Condition:
         """How it takes questions just now."""
-        health = self.gate.health
+        numbers, searches = self.gate, self.search_gate
         return Condition(
-            breaker=health.breaker,
-            retry_in=self.gate.retry_in,
+            breaker=numbers.health.breaker,
+            retry_in=numbers.retry_in,
             patience=self.patience,
-            in_flight=self.gate.in_flight,
+            in_flight=numbers.in_flight,
             stuck_threads=self._threads.stuck,
+            search=SearchCondition(
+                breaker=searches.health.breaker,
+                retry_in=searches.retry_in,
+                in_flight=searches.in_flight,
+            ),
         )
 
     async def open(self, patience: float = LOADING) -> None:
@@ -144,9 +168,10 @@ class Source(Pullable):
 
     async def close(self) -> None:
         """Unload the plugin and let its threads end."""
-        if self._probe is not None:
-            self._probe.cancel()
-            await asyncio.wait([self._probe], timeout=UNLOADING)
+        for probe in self._probes:
+            probe.cancel()
+        if self._probes:
+            await asyncio.wait(self._probes, timeout=UNLOADING)
         await self._boundary.close()
 
     async def reverse(self, number: Number, principal: Principal, timeout: timedelta) -> Contact | None:  # noqa: ASYNC109 - the deadline is the point
@@ -166,27 +191,30 @@ class Source(Pullable):
 
         Raises SourceDown or SourceBusy at once where it may not be asked, like every live question.
         """
-        spelt = {number: texts for number in numbers if (texts := self._spellings(number))}
+        spelt = {number: texts async for number in in_pieces(numbers) if (texts := self._spellings(number))}
         if not spelt:
             return {}
         method = "match_all" if self._boundary.has("match_all") else "first_match"
         ask = self._matches if method == "match_all" else self._first_matches
         asker = self._asker(principal, timeout)
+        question = _Question(method=method, gate=self.gate, asker=asker, limit=timeout)
         # How long many numbers take at once says nothing about the next one.
-        is_typical = len(spelt) == 1
-        heard = await self._put(method, timeout, lambda: ask(spelt, asker), is_typical=is_typical)
+        heard = await self._put(question, lambda: ask(spelt, asker), is_typical=len(spelt) == 1)
         for failure in (word for word in heard.values() if isinstance(word, SourceFailed)):
-            self._boundary.noted(failure)
+            self._boundary.noted(method, failure)
         return heard
 
     async def search(self, term: str, principal: Principal, timeout: timedelta) -> list[Contact]:  # noqa: ASYNC109 - the deadline is the point
-        """The contacts that hold a text, as the directory finds them. A live question."""
-        asker = self._asker(principal, timeout)
+        """The contacts that hold a text, as the directory finds them. Questions about numbers go first."""
+        asker = self._asker(principal, timeout, Urgency.LOW)
 
         async def ask() -> list[Contact]:
-            return await self._contacts(await self._boundary.call("search", term, asker=asker), "search")
+            return await self._contacts(
+                await self._boundary.call("search", term, asker=asker), "search", asker
+            )
 
-        return await self._put("search", timeout, ask, is_typical=False)
+        question = _Question(method="search", gate=self.search_gate, asker=asker, limit=timeout)
+        return await self._put(question, ask, is_typical=False)
 
     async def by_uid(
         self,
@@ -195,9 +223,10 @@ class Source(Pullable):
         timeout: timedelta,  # noqa: ASYNC109 - the deadline is the point
     ) -> list[Contact]:
         """The contacts with these unique ids; unknown ids are left out."""
-        async with self._boundary.asking("list", timeout):
-            rows = await self._boundary.call("list", [*uids], asker=self._asker(principal, timeout))
-            return await self._contacts(rows, "list")
+        asker = self._asker(principal, timeout)
+        async with self._boundary.asking("list", timeout, asker):
+            rows = await self._boundary.call("list", [*uids], asker=asker)
+            return await self._contacts(rows, "list", asker)
 
     def finds(self, number: Number, contact: Contact) -> bool:
         """Whether a directory that compares texts finds a contact by its number."""
@@ -231,35 +260,36 @@ class Source(Pullable):
     def _spellings(self, number: Number) -> tuple[str, ...]:
         return spellings(number, self.rules, self._spelt)
 
-    def _asker(self, principal: Principal, limit: timedelta) -> Asker:
+    def _asker(self, principal: Principal, limit: timedelta, urgency: Urgency = Urgency.HIGH) -> Asker:
         """Tells the plugin of the one who asks, and how long that one will wait from then on."""
         clock, args = self.gate.clock, principal.query_args()
         end = clock() + limit.total_seconds()
-        return lambda: QueryArgs(**{**args, "deadline": max(0.0, end - clock())})
+        return Asker(
+            args=lambda: QueryArgs(**{**args, "deadline": max(0.0, end - clock())}),
+            place=Place(urgency=urgency),
+        )
 
-    async def _put(
-        self, method: str, limit: timedelta, ask: Callable[[], Awaitable[T]], *, is_typical: bool
-    ) -> T:
+    async def _put(self, question: _Question, ask: Callable[[], Awaitable[T]], *, is_typical: bool) -> T:
         """Put a live question to the directory, if that may be asked now.
 
         The probe of an open breaker is finished even if nobody waits for it any more.
         """
-        self._boundary.method(method)
-        entry = self.gate.enter(is_typical=is_typical)
+        self._boundary.method(question.method)
+        entry = question.gate.enter(is_typical=is_typical)
+
+        async def let_in() -> T:
+            with entry:
+                async with self._boundary.asking(question.method, question.limit, question.asker):
+                    return await ask()
+
         if not entry.is_probe:
-            return await self._let_in(entry, method, limit, ask)
-        probe = asyncio.create_task(self._let_in(entry, method, limit, ask), name=f"probe-{self.name}")
+            return await let_in()
+        probe = asyncio.create_task(let_in(), name=f"probe-{self.name}")
+        self._probes.add(probe)
+        probe.add_done_callback(self._probes.discard)
         probe.add_done_callback(_read)
-        self._probe = probe
         await asyncio.wait([probe])
         return probe.result()
-
-    async def _let_in(
-        self, entry: Entry, method: str, limit: timedelta, ask: Callable[[], Awaitable[T]]
-    ) -> T:
-        with entry:
-            async with self._boundary.asking(method, limit):
-                return await ask()
 
     async def _matches(self, spelt: Mapping[Number, Sequence[str]], asker: Asker) -> Heard:
         """All numbers in all their spellings in one question."""
@@ -268,7 +298,7 @@ class Source(Pullable):
         if not isinstance(rows, Mapping):
             raise TypeError(f"returned {type(rows).__name__}, not rows by number")
         hearing = Hearing(self.name, self.shape, "match_all")
-        for number, texts in spelt.items():
+        async for number, texts in in_pieces(spelt.items()):
             for row in (rows[text] for text in texts if rows.get(text)):
                 hearing.take(number, row)
         return hearing.heard
@@ -284,12 +314,17 @@ class Source(Pullable):
                     break
         return hearing.heard
 
-    async def _contacts(self, rows: object, method: str) -> list[Contact]:
-        lists = [rows] if isinstance(rows, list) else [rows async for rows in self._boundary.batches(rows)]
+    async def _contacts(self, rows: object, method: str, asker: Asker) -> list[Contact]:
+        lists = (
+            [rows]
+            if isinstance(rows, list)
+            else [batch async for batch in self._boundary.batches(rows, asker=asker)]
+        )
         checked = [self._checked(rows) for rows in lists]
         for reason in (reason for batch in checked for reason in batch.refused):
             logger.warning("source %r: a row from %s is left out: %s", self.name, method, reason)
-        return [self.shape.contact(row) for batch in checked for row in batch.rows]
+        found = [row for batch in checked for row in batch.rows]
+        return [self.shape.contact(row) async for row in in_pieces(found)]
 
 
 def _read(task: asyncio.Task[Any]) -> None:

@@ -1,15 +1,17 @@
 """A few threads of one source's own: a hanging directory starves only itself.
 
 Unlike concurrent.futures' they are daemons, so a thread stuck in a directory's library never keeps the
-process from ending, and what waits for them is bounded.
+process from ending, and what waits for them is bounded. What is less urgent never takes all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import threading
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -22,28 +24,57 @@ class TooManyWaiting(Exception):
     """All threads are taken and the queue before them is full."""
 
 
+class Urgency(Enum):
+    """Which jobs come first."""
+
+    HIGH = "high"  #: before all others, in any thread
+    LOW = "low"  #: behind all others, in half of the threads (rounded up)
+
+
+@dataclass(slots=True, kw_only=True)
+class Place:
+    """Where the jobs of one question stand in the queue."""
+
+    urgency: Urgency = Urgency.HIGH
+    #: whether one of them found the thread that it needed taken by a less urgent job
+    is_held_up: bool = False
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Job:
+    """Something to do for somebody who waits for it, or has given it up."""
+
+    urgency: Urgency
+    work: Callable[[], None]
+    done: asyncio.Future[Any]
+
+
 class Threads:
     """At most `size` threads, started when first needed, and a bounded queue before them."""
 
     def __init__(self, name: str, size: int, waiting: int = 64) -> None:
         self._name = name
         self._size = size
-        self._jobs: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._waiting = waiting
+        most_low = share(size)
+        #: how many jobs of each urgency may be in hand, and how many may wait
+        self._most = {Urgency.HIGH: size, Urgency.LOW: most_low}
+        self._waiting = {Urgency.HIGH: waiting, Urgency.LOW: waiting * most_low // size}
+        #: by urgency, the most urgent first
+        self._queues: dict[Urgency, deque[_Job]] = {urgency: deque() for urgency in Urgency}
+        self._in_hand: list[_Job] = []
         #: jobs that are not done yet: waiting or in hand
         self._open = 0
-        #: what somebody waits for, or has given up, of each job in hand
-        self._in_hand: list[asyncio.Future[Any]] = []
         self._threads: list[threading.Thread] = []
-        self._lock = threading.Lock()
+        self._is_closed = False
+        self._changed = threading.Condition(threading.Lock())
 
     @property
     def stuck(self) -> int:
         """How many threads work on something that nobody waits for any more."""
-        with self._lock:
-            return sum(done.cancelled() for done in self._in_hand)
+        with self._changed:
+            return sum(job.done.cancelled() for job in self._in_hand)
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(self, function: Callable[[], T], place: Place | None = None) -> T:
         """Its result, or its exception. A caller that stops waiting does not stop the function.
 
         Raises TooManyWaiting at once when the queue is full.
@@ -51,37 +82,33 @@ class Threads:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
 
-        def job() -> None:
-            if done.cancelled():
-                return
-            with self._lock:
-                self._in_hand.append(done)
+        def work() -> None:
             try:
                 result = function()
             except BaseException as error:  # noqa: BLE001 - handed to the one who awaits, whatever it is
                 _tell(loop, done, done.set_exception, _carriable(error))
             else:
                 _tell(loop, done, done.set_result, result)
-            finally:
-                with self._lock:
-                    self._in_hand.remove(done)
 
-        self._put(job)
+        self._put(work, done, place or Place())
         return await done
 
     def close(self) -> None:
-        """No more jobs; each thread ends after the one it has in hand."""
-        with self._lock:
-            for _ in self._threads:
-                self._jobs.put(None)
+        """No more jobs; each thread ends when none is left."""
+        with self._changed:
+            self._is_closed = True
             self._threads.clear()
+            self._changed.notify_all()
 
-    def _put(self, job: Callable[[], None]) -> None:
-        with self._lock:
-            if self._jobs.qsize() >= self._waiting:
+    def _put(self, work: Callable[[], None], done: asyncio.Future[Any], place: Place) -> None:
+        with self._changed:
+            queue = self._queues[place.urgency]
+            if len(queue) >= self._waiting[place.urgency]:
                 raise TooManyWaiting
-            self._jobs.put(job)
+            place.is_held_up |= self._holds_up(place.urgency)
+            queue.append(_Job(urgency=place.urgency, work=work, done=done))
             self._open += 1
+            self._changed.notify()
             if len(self._threads) < min(self._open, self._size):
                 thread = threading.Thread(
                     target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
@@ -89,12 +116,49 @@ class Threads:
                 self._threads.append(thread)
                 thread.start()
 
+    def _holds_up(self, urgency: Urgency) -> bool:
+        """Whether a job finds no thread because of less urgent ones, and of none like it that is stuck."""
+        if urgency is Urgency.LOW or len(self._in_hand) < self._size:
+            return False
+        alike = [job for job in self._in_hand if job.urgency is urgency]
+        return len(alike) < len(self._in_hand) and not any(job.done.cancelled() for job in alike)
+
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
-            job()
-            del job  # what it held, such as a generator over a file, does not wait for the next one
-            with self._lock:
+        while job := self._taken():
+            job.work()
+            with self._changed:
+                self._in_hand.remove(job)
                 self._open -= 1
+            del job  # what it held, such as a generator over a file, does not wait for the next one
+
+    def _taken(self) -> _Job | None:
+        """The next job, which is in hand then; None when there will be none."""
+        with self._changed:
+            while True:
+                job = self._next()
+                if job is not None:
+                    self._in_hand.append(job)
+                    return job
+                if self._is_closed:
+                    if (thread := threading.current_thread()) in self._threads:
+                        self._threads.remove(thread)
+                    return None
+                self._changed.wait()
+
+    def _next(self) -> _Job | None:
+        """The most urgent job that somebody waits for and that may be begun now."""
+        for urgency, queue in self._queues.items():
+            while queue and sum(job.urgency is urgency for job in self._in_hand) < self._most[urgency]:
+                job = queue.popleft()
+                if not job.done.cancelled():
+                    return job
+                self._open -= 1
+        return None
+
+
+def share(size: int) -> int:
+    """How many of so many threads may do what is less urgent at once."""
+    return size - size // 2
 
 
 def _carriable(error: BaseException) -> Exception:

@@ -11,6 +11,7 @@ import pytest
 from lookupd.errors import SourceBusy, SourceDown, SourceError
 from lookupd.gate import Gate
 from lookupd.health import Breaker
+from lookupd.news import SourceNews
 from tests.fakes import ADA, NOBODY, Directory, source_of
 from tests.faults.clock import FakeTime
 
@@ -24,7 +25,7 @@ def time():
 
 @pytest.fixture
 def gate(time):
-    return Gate("staff", LONGEST, 2, time.monotonic)
+    return Gate(SourceNews("staff"), LONGEST, 2, time.monotonic)
 
 
 def ask(gate, error=None):
@@ -41,7 +42,7 @@ def test_a_source_that_failed_three_times_is_not_asked(gate):
 
 
 async def test_it_is_told_once_that_a_source_fails_and_once_that_it_answers_again(gate, time, caplog):
-    caplog.set_level("INFO", "lookupd.gate")
+    caplog.set_level("INFO", "lookupd.news")
     for _ in range(3):
         ask(gate, SourceError("down"))
     await time.advance(2)
@@ -73,7 +74,7 @@ async def test_a_source_that_is_down_costs_its_directory_nothing_until_it_is_pro
         with pytest.raises(SourceError):
             await source.search("ada", NOBODY, LONGEST)
     assert len(directory.asked) == 3
-    assert source.condition.breaker is Breaker.OPEN
+    assert source.condition.search.breaker is Breaker.OPEN
     await source.close()
 
 
@@ -83,7 +84,7 @@ async def test_an_absence_is_an_answer():
     await source.open()
     for _ in range(5):
         assert await source.search("nobody", NOBODY, LONGEST) == []
-    assert source.condition.breaker is Breaker.CLOSED
+    assert source.condition.search.breaker is Breaker.CLOSED
     await source.close()
 
 
@@ -100,7 +101,7 @@ async def test_a_probe_that_was_given_up_is_made_again(gate, time):
 
 
 async def test_questions_from_before_it_was_left_alone_do_not_lengthen_its_pause(time):
-    gate = Gate("staff", LONGEST, 9, time.monotonic)
+    gate = Gate(SourceNews("staff"), LONGEST, 9, time.monotonic)
     late = [gate.enter(is_typical=True) for _ in range(5)]
     for _ in range(3):
         ask(gate, SourceError("down"))
@@ -118,7 +119,7 @@ async def test_only_what_is_typical_tells_how_long_to_wait(gate, time):
 
 
 async def test_many_that_fail_together_open_the_breaker_once(time):
-    gate = Gate("staff", LONGEST, 64, time.monotonic)
+    gate = Gate(SourceNews("staff"), LONGEST, 64, time.monotonic)
     entries = [gate.enter(is_typical=True) for _ in range(64)]
     for entry in entries:
         with suppress(SourceError), entry:

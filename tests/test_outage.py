@@ -1,8 +1,10 @@
 """What is promised of directories that fail, hang and come back, in short; the clock is moved by hand."""
 
 import asyncio
+import socket
 import tempfile
 import threading
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,10 +18,12 @@ from hypothesis import strategies as st
 
 from lookupd.answers.store import Pauses, Store
 from lookupd.answers.table import kept
+from lookupd.errors import SourceError
 from lookupd.freshness import Freshness
 from lookupd.health import Breaker
 from lookupd.live import Live
 from lookupd.memory import Memory
+from lookupd.number import Number
 from tests.fakes import ADA, NOBODY, Directory, FakeLoader, Office, config_of, until
 from tests.faults.behaviour import BlackHole, Garbage, Pass, RefuseNew, Stall
 from tests.faults.proxy import Proxy
@@ -336,6 +340,94 @@ async def test_a_real_directory_that_misbehaves_is_named_and_is_asked_again_when
             proxy.behave(Pass())
             office.clock.move(minutes=6)
             await eventually_async(lambda: is_absent(office, NUMBERS[1]), within=20)
+
+
+def asked_of(slapd, uri, **settings):
+    """A source that is only asked live, and whose own timeouts are long."""
+    config = {"ldap_uri": uri, "ldap_base_dn": slapd.base_dn}
+    return {
+        "backend": "ldap",
+        "config": {**config, "ldap_timeout": 30.0, "ldap_network_timeout": 30.0},
+        "unique_column": "uid",
+        "searched_columns": ["cn"],
+        "first_matched_columns": ["telephoneNumber"],
+        "format_columns": {"reverse": "{cn}"},
+        "sync": False,
+        **settings,
+    }
+
+
+async def test_a_directory_that_hangs_has_the_threads_for_no_longer_than_the_questions(tmp_path, slapd):
+    staff = {"name": "staff", **asked_of(slapd, slapd.url), "live": {"timeout": "200ms"}}
+    async with opened(tmp_path, patient(staff)) as office:
+        [source] = office.sources
+        await source.reverse(Number(key=NUMBERS[0]), NOBODY, timedelta(seconds=10))
+        with slapd.suspended():
+            asking = [source.reverse(Number(key=number), NOBODY, source.timeout) for number in NUMBERS]
+            asking.append(source.search("ann", NOBODY, source.timeout))
+            said = await asyncio.gather(*asking, return_exceptions=True)
+            assert all(isinstance(word, SourceError) for word in said)
+            await eventually_async(lambda: not source._threads._in_hand, within=1)
+
+
+@pytest.fixture
+def dead_dns(monkeypatch):
+    """Names below `.test` are not resolved before the event that is given is set; then they are loopback."""
+    over, resolve = threading.Event(), socket.getaddrinfo
+
+    def getaddrinfo(host, *args, **more):
+        if not str(host).endswith(".test"):
+            return resolve(host, *args, **more)
+        assert over.wait(60)
+        return resolve("127.0.0.1", *args, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    yield over
+    over.set()
+    for thread in opening():
+        thread.join(10)
+    assert not opening()
+
+
+def opening():
+    """The threads that open connections."""
+    return [thread for thread in threading.enumerate() if ".test:" in thread.name]
+
+
+@pytest.mark.usefixtures("dead_dns")
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+async def test_a_dead_resolver_holds_up_neither_an_answer_nor_another_source(tmp_path, slapd, scheme):
+    uri = f"{scheme}://directory.test:{urlsplit(slapd.url).port}"
+    lost = {"name": "lost", **asked_of(slapd, uri), "live": {"timeout": "100ms", "threads": 2}}
+    config = patient(lost, {"name": "crm", "sync": False, "live": LIVE})
+    async with opened(tmp_path, config, crm=Directory(rows=list(PEOPLE.values()))) as office:
+        [source, _] = office.sources
+        for number in NUMBERS:
+            began = time.monotonic()
+            answer = await office.reverse.who(NOBODY, "default", number)
+            assert time.monotonic() - began < 5, "no more than a busy machine adds to 100 ms"
+            assert answer.known.contact.display == PEOPLE[number]["name"]
+            assert [failure.source for failure in answer.failed] == ["lost"]
+            await until(lambda: not office.live._tasks)
+        assert source.condition.breaker is Breaker.OPEN
+        await eventually_async(lambda: not source._threads._in_hand, within=1)
+        assert len(opening()) <= 2, "no more than it has threads"
+
+
+async def test_a_resolver_that_is_back_is_asked_by_the_next_probe(tmp_path, slapd, dead_dns):
+    uri = f"ldap://directory.test:{urlsplit(slapd.url).port}"
+    lost = {"name": "lost", **asked_of(slapd, uri), "live": {"timeout": "100ms"}}
+    async with opened(tmp_path, patient(lost)) as office:
+        [source] = office.sources
+        ann = Number(key=NUMBERS[0])
+        for _ in range(3):
+            with pytest.raises(SourceError, match="did not reply within"):
+                await source.reverse(ann, NOBODY, source.timeout)
+        assert source.condition.breaker is Breaker.OPEN
+        dead_dns.set()
+        office.clock.move(seconds=2)
+        assert (await source.reverse(ann, NOBODY, timedelta(seconds=10))).display == "Ann"
+        assert source.condition.breaker is Breaker.CLOSED
 
 
 async def is_absent(office, number):

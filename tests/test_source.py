@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from itertools import repeat
@@ -17,6 +18,7 @@ from lookupd.errors import (
     CursorExpired,
     PluginBroken,
     PluginMissing,
+    SearchDown,
     SourceBusy,
     SourceClosed,
     SourceDown,
@@ -251,7 +253,7 @@ async def test_a_caller_who_stops_waiting_is_not_told_of_a_failure(open_source):
     question.cancel()
     with pytest.raises(asyncio.CancelledError):
         await question
-    assert source.last_error is None
+    assert source.last_search_error is None
 
 
 async def test_a_plugin_needs_no_base_class(open_source):
@@ -701,7 +703,8 @@ async def test_an_error_of_the_plugin_keeps_its_cause(open_source, ask):
     with pytest.raises(SourceFailed, match=r"source 'fake' failed in .*: ZeroDivisionError: oops") as caught:
         await ask(source)
     assert caught.value.__cause__ is error
-    assert source.last_error == str(caught.value)
+    kept = source.last_search_error if ask is ask_search else source.last_error
+    assert kept == str(caught.value)
 
 
 async def test_the_reason_a_plugin_gives_is_not_changed(open_source):
@@ -710,7 +713,7 @@ async def test_the_reason_a_plugin_gives_is_not_changed(open_source):
     with pytest.raises(SourceError) as caught:
         await ask_search(source)
     assert caught.value is error
-    assert source.last_error == str(error)
+    assert (source.last_search_error, source.last_error) == (str(error), None)
 
 
 @pytest.mark.parametrize("error", [SystemExit(1), StopIteration(), asyncio.CancelledError()])
@@ -745,11 +748,15 @@ async def test_a_row_that_breaks_while_it_is_read_is_a_failure(open_source):
 async def test_the_last_error_is_forgotten_with_the_next_good_reply(open_source):
     directory = Directory(rows=[ADA], error=OSError("down"))
     source = await open_source(directory)
-    with pytest.raises(SourceFailed):
-        await ask_search(source)
+    for ask in (ask_search, ask_reverse):
+        with pytest.raises(SourceFailed):
+            await ask(source)
     directory.error = None
-    await ask_search(source)
+    await ask_reverse(source)
     assert source.last_error is None
+    assert source.last_search_error is not None
+    await ask_search(source)
+    assert source.last_search_error is None
 
 
 @EVERY_QUESTION
@@ -902,7 +909,7 @@ async def test_a_blocking_question_past_its_deadline_keeps_a_thread_and_is_count
     source = await open_source(Doing(stuck))
     with pytest.raises(SourceTimeout):
         await ask_search(source, SHORT)
-    assert (source.condition.stuck_threads, source.condition.in_flight) == (1, 0)
+    assert (source.condition.stuck_threads, source.condition.search.in_flight) == (1, 0)
 
 
 @pytest.fixture
@@ -966,7 +973,7 @@ async def test_what_an_unready_source_or_a_poor_plugin_cannot_do_opens_no_breake
     for _ in range(4):
         with pytest.raises(SourceClosed):
             await ask_reverse(source)
-    assert source.condition.breaker is Breaker.CLOSED
+    assert (source.condition.breaker, source.condition.search.breaker) == (Breaker.CLOSED, Breaker.CLOSED)
 
 
 async def test_a_row_that_cannot_be_read_is_still_an_answer_of_the_directory(open_source):
@@ -982,13 +989,13 @@ async def test_behind_a_stuck_thread_given_up_questions_are_still_too_many(open_
     source = await open_source(Doing(lambda: begun.set() or stuck()), live={"threads": 1})
     for _ in range(ROOM + 1):
         question = asyncio.create_task(ask_search(source))
-        await until(lambda: source.condition.in_flight and begun.is_set())
+        await until(lambda: source.condition.search.in_flight and begun.is_set())
         question.cancel()
         await asyncio.wait([question])
-    assert (source.condition.in_flight, source.condition.stuck_threads) == (0, 1)
+    assert (source.condition.search.in_flight, source.condition.stuck_threads) == (0, 1)
     with pytest.raises(SourceBusy):
         await ask_search(source)
-    assert source.condition.breaker is Breaker.CLOSED
+    assert source.condition.search.breaker is Breaker.CLOSED
 
 
 async def test_an_async_plugin_has_no_more_questions_at_once_either(open_source):
@@ -1001,3 +1008,275 @@ async def test_an_async_plugin_has_no_more_questions_at_once_either(open_source)
     directory.gate.set()
     await asyncio.gather(*asking)
     assert len(directory.asked) == ROOM
+
+
+class Slow(Plain):
+    """Hangs in what a test says."""
+
+    def __init__(self, stuck, method="search"):
+        super().__init__()
+        self.begun = 0
+        setattr(self, method, lambda *_: self._hang(stuck))
+
+    def _hang(self, stuck):
+        self.begun += 1
+        return stuck()
+
+
+async def test_slow_searches_keep_nobody_from_the_name_of_a_caller(open_source, stuck):
+    source = await open_source(Slow(stuck))
+    searches = [ask_search(source, SHORT) for _ in range(3)]
+    assert {type(error) for error in await asyncio.gather(*searches, return_exceptions=True)} == {
+        SourceTimeout
+    }
+    condition = source.condition
+    assert (condition.breaker, condition.search.breaker) == (Breaker.CLOSED, Breaker.OPEN)
+    assert condition.stuck_threads == 2, "of four"
+    assert (await ask_reverse(source)).uid == "1"
+    with pytest.raises(SearchDown, match="does not answer text searches; it is asked again in 2 s"):
+        await ask_search(source)
+
+
+async def test_a_search_is_no_probe_of_what_a_source_says_about_numbers(opened):
+    source, directory = await opened()
+    directory.gate = None
+    assert len(await ask_search(source)) == 1
+    assert source.condition.breaker is Breaker.OPEN
+    assert (await ask_reverse(source)).uid == "1"
+    assert source.condition.breaker is Breaker.CLOSED
+
+
+async def test_the_probe_of_searches_is_a_search(open_source):
+    directory, time = Directory(rows=[ADA], error=OSError("too slow")), FakeTime()
+    source = await open_source(directory)
+    source.search_gate.clock = time.monotonic
+    for _ in range(3):
+        with pytest.raises(SourceFailed):
+            await ask_search(source)
+    await time.advance(2)
+    directory.error = None
+    assert (await ask_reverse(source)).uid == "1"
+    assert source.condition.search.breaker is Breaker.OPEN
+    assert len(await ask_search(source)) == 1
+    assert source.condition.search.breaker is Breaker.CLOSED
+
+
+async def test_searches_take_no_room_of_questions_about_numbers(open_source):
+    directory = Directory(rows=[ADA], gate=asyncio.Event())
+    source = await open_source(directory, live={"threads": 2})
+    searching = [asyncio.create_task(ask_search(source)) for _ in range(ROOM)]
+    await until(lambda: len(directory.asked) == ROOM)
+    with pytest.raises(SourceBusy):
+        await ask_search(source)
+    asking = [asyncio.create_task(ask_reverse(source)) for _ in range(2 * ROOM)]
+    await until(lambda: len(directory.asked) == 3 * ROOM)
+    directory.gate.set()
+    await asyncio.gather(*searching, *asking)
+
+
+async def test_rows_of_a_search_that_come_slowly_take_no_more_threads_than_the_search(open_source, stuck):
+    begun = []
+
+    def slowly():
+        begun.append(1)
+        yield stuck() or ADA
+
+    plugin = Plain()
+    plugin.search = lambda *_: slowly()
+    source = await open_source(plugin, live={"threads": 2})
+    searching = [asyncio.create_task(ask_search(source)) for _ in range(2)]
+    await until(lambda: begun)
+    assert (await ask_reverse(source)).uid == "1"
+    assert len(begun) == 1
+    for search in searching:
+        search.cancel()
+
+
+async def test_with_one_thread_a_search_delays_a_name_and_opens_no_breaker(open_source, stuck):
+    plugin = Slow(stuck)
+    source = await open_source(plugin, live={"threads": 1})
+    search = asyncio.create_task(ask_search(source))
+    await until(lambda: plugin.begun)
+    for _ in range(4):
+        with pytest.raises(SourceBusy, match=r"see live\.threads"):
+            await ask_reverse(source, SHORT)
+    assert source.condition.breaker is Breaker.CLOSED
+    search.cancel()
+
+
+async def test_with_one_thread_a_name_that_hangs_itself_opens_the_breaker(open_source, stuck):
+    source = await open_source(Slow(stuck, "first_match"), live={"threads": 1})
+    for _ in range(3):
+        with pytest.raises(SourceTimeout):
+            await ask_reverse(source, SHORT)
+    assert source.condition.breaker is Breaker.OPEN
+
+
+class Punctual(Plain):
+    """Gives up a name when its time is up, and goes on with a search until it is told."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.over = threading.Event(), threading.Event()
+
+    def search(self, term, args):
+        self.begun.set()
+        self.over.wait(60)
+        return []
+
+    def first_match(self, exten, args):
+        time.sleep(args["deadline"])
+        raise SourceError("no reply in time")
+
+
+@pytest.mark.parametrize("after_search", [True, False])
+async def test_a_plugin_that_gives_up_in_time_is_late_and_after_a_search_that_does_not_count(
+    open_source, after_search
+):
+    plugin = Punctual()
+    source = await open_source(plugin, live={"threads": 1})
+    for _ in range(3):
+        plugin.begun.clear(), plugin.over.clear()
+        search = asyncio.create_task(ask_search(source)) if after_search else None
+        if search is not None:
+            await until(plugin.begun.is_set)
+        asking = asyncio.create_task(ask_reverse(source, timedelta(milliseconds=60)))
+        await until(lambda: source.condition.in_flight)
+        plugin.over.set()
+        with pytest.raises(SourceBusy if after_search else SourceTimeout):
+            await asking
+        await until(lambda: not source._threads._in_hand)
+    assert source.condition.breaker is (Breaker.CLOSED if after_search else Breaker.OPEN)
+
+
+async def test_what_a_plugin_says_when_it_gives_up_in_time_is_told(open_source):
+    time = FakeTime()
+
+    async def gives_up():
+        await time.advance(10)
+        raise SourceError("no reply in time")
+
+    source = await open_source(DoingLater(gives_up))
+    source.gate.clock = time.monotonic
+    with pytest.raises(SourceTimeout, match="did not reply within 10000 ms: no reply in time") as caught:
+        await ask_reverse(source, LONG)
+    assert source.last_error == str(caught.value)
+
+
+async def test_with_one_thread_names_are_asked_for_before_texts(open_source):
+    over, begun, asked = threading.Event(), threading.Event(), []
+
+    class Orderly(Plain):
+        def search(self, term, args):
+            asked.append(term)
+            begun.set()
+            return over.wait(60) and []
+
+        def first_match(self, exten, args):
+            asked.append(exten)
+            return ADA
+
+    source = await open_source(Orderly(), live={"threads": 1})
+    asking = [asyncio.create_task(source.search("first", NOBODY, LONG))]
+    await until(begun.is_set)
+    asking += [asyncio.create_task(source.search("second", NOBODY, LONG))]
+    await until(lambda: source.condition.search.in_flight == 2)
+    asking += [asyncio.create_task(ask_reverse(source))]
+    await until(lambda: source.condition.in_flight == 1)
+    over.set()
+    await asyncio.gather(*asking)
+    assert asked == ["first", ADAS.key, "second"]
+
+
+async def test_closing_ends_both_probes(opened):
+    source, directory = await opened()
+    directory.error = OSError("down")
+    directory.gate = None
+    source.search_gate.clock = source.gate.clock
+    for _ in range(3):
+        with pytest.raises(SourceFailed):
+            await ask_search(source)
+    moment = source.gate.clock() + 9
+    source.gate.clock = source.search_gate.clock = lambda: moment
+    directory.gate = asyncio.Event()
+    before = len(directory.asked)
+    probes = [asyncio.create_task(ask(source)) for ask in (ask_reverse, ask_search)]
+    await until(lambda: len(directory.asked) == before + 2)
+    await source.close()
+    await asyncio.wait(probes)
+    assert [probe.cancelled() for probe in probes] == [True, True]
+
+
+def told(caplog):
+    return [record.getMessage().partition(",")[0] for record in caplog.records]
+
+
+async def fall(source, *asks):
+    for ask in asks:
+        for _ in range(3):
+            with pytest.raises(SourceError):
+                await ask(source)
+
+
+@pytest.fixture
+async def told_of(open_source, caplog):
+    """A source on a clock of its own, whose log is listened to."""
+    caplog.set_level("INFO", "lookupd.news")
+    directory, time = Directory(rows=[ADA], error=OSError("down")), FakeTime()
+    source = await open_source(directory)
+    source.gate.clock = source.search_gate.clock = time.monotonic
+    return source, directory, time
+
+
+DOWN, UP = "source 'fake' does not answer", "source 'fake' answers again"
+SEARCH_DOWN = "source 'fake' does not answer text searches"
+SEARCH_UP = "source 'fake' answers text searches again"
+
+
+async def test_a_source_that_is_down_altogether_is_told_once_and_so_is_its_recovery(told_of, caplog):
+    source, directory, time = told_of
+    await fall(source, ask_reverse, ask_search)
+    await time.advance(2)
+    await fall(source, ask_reverse, ask_search)
+    directory.error = None
+    await time.advance(9)
+    await ask_reverse(source)
+    await ask_search(source)
+    assert told(caplog) == [DOWN, UP]
+
+
+async def test_that_only_searches_fail_is_told_once_and_so_is_their_recovery(told_of, caplog):
+    source, directory, time = told_of
+    await fall(source, ask_search)
+    await time.advance(2)
+    await fall(source, ask_search)
+    directory.error = None
+    await ask_reverse(source)
+    await time.advance(9)
+    await ask_search(source)
+    await ask_search(source)
+    assert told(caplog) == [SEARCH_DOWN, SEARCH_UP]
+
+
+async def test_a_source_that_goes_down_after_its_searches_recovers_in_one_line(told_of, caplog):
+    source, directory, time = told_of
+    await fall(source, ask_search, ask_reverse)
+    directory.error = None
+    await time.advance(9)
+    await ask_search(source)
+    await ask_reverse(source)
+    assert told(caplog) == [SEARCH_DOWN, DOWN, UP]
+
+
+async def test_searches_that_stay_away_when_the_rest_is_back_are_told(told_of, caplog):
+    source, directory, time = told_of
+    await fall(source, ask_reverse, ask_search)
+    await time.advance(2)
+    directory.error = None
+    await ask_reverse(source)
+    directory.error = OSError("too slow")
+    await fall(source, ask_search)
+    await time.advance(9)
+    directory.error = None
+    await ask_search(source)
+    assert told(caplog) == [DOWN, UP, SEARCH_DOWN, SEARCH_UP]

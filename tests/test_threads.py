@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from lookupd.threads import Threads, TooManyWaiting
+from lookupd.threads import Place, Threads, TooManyWaiting, Urgency
 from tests.fakes import until
 
 
@@ -55,7 +55,7 @@ async def test_threads_are_started_when_needed_and_used_again(threads):
 
 async def test_there_are_never_more_than_the_size(threads, gate):
     questions = [asyncio.create_task(threads.run(gate.wait)) for _ in range(5)]
-    await until(lambda: threads._jobs.qsize() == 3)
+    await until(lambda: waiting(threads) == 3)
     assert len(threads._threads) == 2
     gate.set()
     assert await asyncio.gather(*questions) == [True] * 5
@@ -142,7 +142,7 @@ async def test_nothing_of_a_job_is_kept_when_it_is_done(threads):
 async def test_closing_lets_each_thread_finish_what_it_has_in_hand(gate):
     pool = Threads("test", 2)
     questions = [asyncio.create_task(pool.run(gate.wait)) for _ in range(3)]
-    await until(lambda: pool._jobs.qsize() == 1)
+    await until(lambda: waiting(pool) == 1)
     working = list(pool._threads)
     pool.close()
     gate.set()
@@ -160,6 +160,94 @@ async def test_a_thread_is_stuck_while_it_works_for_nobody(threads, gate):
     assert threads.stuck == 1
     gate.set()
     await until(lambda: threads.stuck == 0)
+
+
+def low():
+    return Place(urgency=Urgency.LOW)
+
+
+@pytest.mark.parametrize(("size", "share"), [(2, 1), (3, 2), (4, 2), (5, 3)])
+async def test_what_is_less_urgent_takes_half_of_the_threads_and_the_rest_stays_free(gate, size, share):
+    pool, begun = Threads("test", size), []
+    slow = [asyncio.create_task(pool.run(lambda: begun.append(1) or gate.wait(), low())) for _ in range(size)]
+    await until(lambda: len(begun) == share)
+    place = Place()
+    assert await asyncio.wait_for(pool.run(lambda: "at once", place), 10) == "at once"
+    assert (len(begun), waiting(pool), place.is_held_up) == (share, size - share, False)
+    gate.set()
+    assert await asyncio.gather(*slow) == [True] * size
+    pool.close()
+
+
+async def test_what_is_urgent_goes_first(gate):
+    pool, order, begun = Threads("test", 1), [], threading.Event()
+    jobs = [asyncio.create_task(pool.run(lambda: begun.set() or gate.wait()))]
+    await until(begun.is_set)
+    for name, place in [("text", low()), ("number", Place()), ("text", low()), ("number", Place())]:
+        jobs.append(asyncio.create_task(pool.run(lambda name=name: order.append(name), place)))
+    await until(lambda: waiting(pool) == 4)
+    gate.set()
+    await asyncio.gather(*jobs)
+    assert order == ["number", "number", "text", "text"]
+    pool.close()
+
+
+@pytest.mark.parametrize("in_hand", Urgency)
+async def test_an_urgent_job_knows_when_a_less_urgent_one_has_the_thread_that_it_needs(gate, in_hand):
+    pool, begun = Threads("test", 1), threading.Event()
+    first = asyncio.create_task(pool.run(lambda: begun.set() or gate.wait(), Place(urgency=in_hand)))
+    await until(begun.is_set)
+    places = [Place(), low()]
+    others = [asyncio.create_task(pool.run(lambda: None, place)) for place in places]
+    await until(lambda: waiting(pool) == 2)
+    assert [place.is_held_up for place in places] == [in_hand is Urgency.LOW, False]
+    gate.set()
+    await asyncio.gather(first, *others)
+    pool.close()
+
+
+async def test_urgent_jobs_that_are_stuck_hold_up_each_other(gate):
+    pool, begun = Threads("test", 2), []
+    jobs = [
+        asyncio.create_task(pool.run(lambda: begun.append(1) or gate.wait(), place))
+        for place in (low(), Place())
+    ]
+    await until(lambda: len(begun) == 2)
+    jobs[1].cancel()
+    await asyncio.wait(jobs[1:])
+    place = Place()
+    late = asyncio.create_task(pool.run(lambda: None, place))
+    await until(lambda: waiting(pool) == 1)
+    assert not place.is_held_up
+    gate.set()
+    await asyncio.gather(jobs[0], late)
+    pool.close()
+
+
+async def test_as_many_urgent_jobs_may_wait_however_many_others_do(gate):
+    pool, begun = Threads("test", 2, waiting=4), threading.Event()
+    jobs = [asyncio.create_task(pool.run(lambda: begun.set() or gate.wait(), low()))]
+    await until(begun.is_set)
+    jobs += [asyncio.create_task(pool.run(gate.wait, low())) for _ in range(2)]
+    await until(lambda: waiting(pool) == 2)
+    with pytest.raises(TooManyWaiting):
+        await pool.run(gate.wait, low())
+    assert await asyncio.wait_for(pool.run(lambda: "room"), 10) == "room"
+    gate.set()
+    await asyncio.gather(*jobs)
+    pool.close()
+
+
+async def test_a_closed_pool_does_what_it_is_asked_still_and_keeps_no_thread():
+    pool = Threads("test", 2)
+    pool.close()
+    for _ in range(3):
+        thread = await pool.run(threading.current_thread)
+        await until(lambda thread=thread: not thread.is_alive())
+
+
+def waiting(threads):
+    return sum(len(queue) for queue in threads._queues.values())
 
 
 def throw(error):

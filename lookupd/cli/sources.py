@@ -70,6 +70,7 @@ def _line(source: SourceStatus, condition: dict[str, Any] | None) -> dict[str, o
         "synced": output.moment(source.synced_at),
         "freshness": source.freshness,
         "breaker": condition and _breaker(condition),
+        "search_breaker": condition and _breaker(condition["search"]),
         "trouble": condition["trouble"] if condition else source.trouble,
     }
 

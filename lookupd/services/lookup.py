@@ -36,6 +36,8 @@ MOST = 1000
 REACH = 10_000
 #: how long the index is searched at most
 LONGEST = timedelta(milliseconds=250)
+#: the part of a lookup's time that sources are waited for; the rest is for what is made of what they say
+WAITING = 0.9
 #: what is found in no source
 NOTHING = Found(contacts=(), total=0, is_cut=False)
 
@@ -50,8 +52,18 @@ class _Question:
     _: KW_ONLY
     limit: int
     offset: int
-    #: how long sources are waited for
+    #: how long the answer may take
     patience: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What sources said that were asked live."""
+
+    found: Mapping[Source, Sequence[Contact]]
+    failed: tuple[Failure, ...]
+    #: whether time was up before one of them replied
+    is_partial: bool
 
 
 class Index(Protocol):
@@ -125,16 +137,16 @@ class Lookup:
                 failed=missing,
                 is_partial=found.is_partial,
             )
-        found, (asked, failed) = await _both(
+        found, said = await _both(
             self._search(question, indexed, limit=limit + offset, offset=0), self._ask(live, question)
         )
-        merged = self._merged(seen, question.term, self._indexed(seen, found), asked)
+        merged = self._merged(seen, question.term, self._indexed(seen, found), said.found)
         return Page(
             hits=tuple(merged[offset : offset + limit]),
-            total=found.total + sum(len(contacts) for contacts in asked.values()),
+            total=found.total + sum(len(contacts) for contacts in said.found.values()),
             is_cut=_is_cut(found),
-            failed=missing + failed,
-            is_partial=found.is_partial,
+            failed=missing + said.failed,
+            is_partial=found.is_partial or said.is_partial,
         )
 
     async def _search(self, question: _Question, uuids: Sequence[str], *, limit: int, offset: int) -> Found:
@@ -143,31 +155,33 @@ class Lookup:
         patience = min(LONGEST, question.patience).total_seconds()
         return await self._index.search(question.term, uuids, limit=limit, offset=offset, patience=patience)
 
-    async def _ask(
-        self, sources: Sequence[Source], question: _Question
-    ) -> tuple[dict[Source, list[Contact]], tuple[Failure, ...]]:
+    async def _ask(self, sources: Sequence[Source], question: _Question) -> _Said:
         """What each source finds, all asked at once; the ones that do not answer in time have failed."""
-        tasks = {source: self._searching(source, question) for source in sources}
+        patience = question.patience * WAITING
+        tasks = {source: self._searching(source, question, patience) for source in sources}
         try:
-            await asyncio.wait(tasks.values(), timeout=question.patience.total_seconds())
+            await asyncio.wait(tasks.values(), timeout=patience.total_seconds())
         except asyncio.CancelledError:
             for task in tasks.values():  # not awaited: a plugin may take its time to stop
                 task.cancel()
             raise
         found: dict[Source, list[Contact]] = {}
         failed: list[Failure] = []
+        is_partial = False
         for source, task in tasks.items():
             try:
                 if not task.done():  # its own deadline ends it just now
-                    raise SourceTimeout(source.name, question.patience)
+                    raise SourceTimeout(source.name, patience)
                 found[source] = task.result()
             except SourceError as error:
                 failed.append(Failure(source=source.name, reason=str(error)))
-        return found, tuple(failed)
+                is_partial |= isinstance(error, SourceTimeout)
+        return _Said(found=found, failed=tuple(failed), is_partial=is_partial)
 
-    def _searching(self, source: Source, question: _Question) -> asyncio.Task[list[Contact]]:
-        patience = min(question.patience, source.timeout)
-        search = source.search(question.term, question.principal, patience)
+    def _searching(
+        self, source: Source, question: _Question, patience: timedelta
+    ) -> asyncio.Task[list[Contact]]:
+        search = source.search(question.term, question.principal, min(patience, source.timeout))
         task = asyncio.create_task(search, name=f"search-{source.name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

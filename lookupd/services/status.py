@@ -54,8 +54,10 @@ class SourceStatus:
     state: State
     #: why it cannot be used
     reason: str | None
-    #: how the last question to it failed; None when it did not
+    #: how the last live question about a number failed; None when it did not
     last_error: str | None
+    #: how the last live text search failed; None when it did not
+    last_search_error: str | None
     contacts: int
     generation: int
     synced_at: datetime | None
@@ -83,7 +85,7 @@ class SourceStatus:
                 f"no run has ended since {self.overdue_since:%F %T} UTC, though one should have: is lookupd "
                 f"running, and is there room on its disk? Its log tells more"
             )
-        return self._error or self.last_error
+        return self._error or self.last_error or self.last_search_error
 
     @property
     def complaint(self) -> str | None:
@@ -96,7 +98,9 @@ class SourceStatus:
             return "last sync failed"
         if self.overdue_since is not None:
             return "sync overdue"
-        return "does not answer" if self.last_error is not None else None
+        if self.last_error is not None:
+            return "does not answer"
+        return "does not answer text searches" if self.last_search_error is not None else None
 
     @property
     def _error(self) -> str | None:
@@ -181,6 +185,7 @@ class Status:
             state=source.state,
             reason=source.reason,
             last_error=source.last_error,
+            last_search_error=source.last_search_error,
             contacts=synced.contacts if synced is not None else 0,
             generation=synced.generation if synced is not None else 0,
             synced_at=since,

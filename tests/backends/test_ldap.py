@@ -10,16 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import UUID
 
+import ldap
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lookupd import MultiValue, SourceError
-from lookupd.backends.ldap import LdapBackend
+from lookupd.backends.ldap import LdapBackend, deadline
+from lookupd.backends.ldap.deadline import NEVER, Deadline
 from lookupd.backends.ldap.filter import escape
 from lookupd.backends.ldap.settings import Settings
 from tests.backends.contract import NO_ARGS, BackendContract, Known
+from tests.faults.behaviour import BlackHole, Delay, Drip, HalfOpen
+from tests.faults.proxy import ThreadedProxy
+from tests.faults.signals import eventually
 from tests.servers.slapd import Certificates, Slapd
 
 BASE = Slapd.base_dn
@@ -570,7 +575,7 @@ def test_an_unloaded_source_says_so(opened):
 
 def test_a_connection_in_use_at_unload_is_closed_after_it(opened):
     plugin = opened()
-    plugin._pool.ask(lambda _: plugin.unload())
+    plugin._pool.ask(lambda *_: plugin.unload(), NEVER)
     assert plugin._pool._idle == []
 
 
@@ -684,7 +689,10 @@ def test_a_server_that_hangs_within_starttls_is_an_error_within_the_timeout(open
         assert time.monotonic() - started < 2.0
 
 
-def test_a_server_that_hangs_in_the_second_handshake_is_an_error_within_the_timeout(opened, certificates):
+@pytest.mark.parametrize(
+    ("args", "timeout"), [(NO_ARGS, 0.2), ({**NO_ARGS, "deadline": 0.5}, 5.0)], ids=["timeout", "deadline"]
+)
+def test_a_server_that_hangs_in_the_second_handshake_is_an_error_in_time(opened, certificates, args, timeout):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificates.certificate, certificates.key)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -697,10 +705,10 @@ def test_a_server_that_hangs_in_the_second_handshake_is_an_error_within_the_time
         thread = threading.Thread(target=serve_once)
         thread.start()
         uri = f"ldaps://127.0.0.1:{listener.getsockname()[1]}"
-        plugin = opened(ldap_uri=uri, ldap_timeout=0.2, ldap_network_timeout=0.5)
+        plugin = opened(ldap_uri=uri, ldap_timeout=timeout, ldap_network_timeout=0.5)
         started = time.monotonic()
         with pytest.raises(SourceError):
-            plugin.search("ann", NO_ARGS)
+            plugin.search("ann", args)
         thread.join()
     assert time.monotonic() - started < 3.0
 
@@ -731,6 +739,245 @@ def test_half_a_reply_is_an_error_within_the_timeout(opened):
         with pytest.raises(SourceError):
             plugin.search("ann", NO_ARGS)
         assert time.monotonic() - started < 2.0
+
+
+# Deadlines
+
+
+def within(seconds):
+    """The arguments of a question whose asker waits so long."""
+    return {**NO_ARGS, "deadline": seconds}
+
+
+@contextlib.contextmanager
+def over_in(seconds):
+    """What is in the block takes no longer, but for what a busy machine adds."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < seconds + 1.0
+
+
+QUESTIONS = pytest.mark.parametrize(
+    "ask",
+    [
+        lambda plugin, args: plugin.search("ann", args),
+        lambda plugin, args: plugin.first_match("102", args),
+        lambda plugin, args: plugin.match_all(["102", "103"], args),
+        lambda plugin, args: plugin.list(["1"], args),
+    ],
+    ids=["search", "first_match", "match_all", "list"],
+)
+
+
+@QUESTIONS
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_at_a_server_that_hangs_a_question_is_over_with_its_deadline(opened, server, ask, is_warm):
+    plugin = opened()
+    if is_warm:
+        ask(plugin, NO_ARGS)
+    with server.suspended(), over_in(0.2), pytest.raises(SourceError, match="no reply in time"):
+        ask(plugin, within(0.2))
+    assert ask(plugin, within(5))
+
+
+@QUESTIONS
+def test_a_question_whose_time_is_over_reaches_nobody(opened, server, ask):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        with pytest.raises(SourceError, match="no reply in time"):
+            ask(plugin, within(0))
+        assert proxy.connections == 0
+
+
+def port_of(uri):
+    return int(uri.rpartition(":")[2])
+
+
+def test_a_deadline_beyond_the_timeouts_changes_nothing(opened, server):
+    plugin = opened(ldap_timeout=0.2)
+    with server.suspended(), over_in(0.2), pytest.raises(SourceError, match=r"ldap_timeout is 0\.2 s"):
+        plugin.search("ann", within(60))
+
+
+def test_before_tls_a_question_is_over_with_its_deadline(opened, server, encrypted):
+    plugin = opened(**encrypted)
+    with server.suspended(), over_in(0.2), pytest.raises(SourceError):
+        plugin.search("ann", within(0.2))
+
+
+@pytest.mark.parametrize("tls", ["none", "starttls"])
+def test_half_a_reply_holds_nobody_beyond_the_deadline(opened, tls):
+    reply = STARTTLS_DONE if tls == "starttls" else HALF_A_REPLY
+    with listening(reply) as port:
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{port}", ldap_tls=tls)
+        with over_in(0.2), pytest.raises(SourceError):
+            plugin.search("ann", within(0.2))
+
+
+def test_a_handshake_that_trickles_holds_nobody_beyond_the_deadline(opened, server):
+    with ThreadedProxy(port_of(server.tls_url)) as proxy:
+        proxy.behave(Drip(bytes_per_second=50))
+        plugin = opened(ldap_uri=f"ldaps://127.0.0.1:{proxy.port}")
+        with over_in(0.3), pytest.raises(SourceError):
+            plugin.search("ann", within(0.3))
+
+
+def test_several_filters_have_one_deadline(opened, server):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        plugin.search("ann", NO_ARGS)
+        proxy.behave(Delay(seconds=0.15))
+        with over_in(0.4), pytest.raises(SourceError, match="no reply in time"):
+            plugin.match_all([f"9{number:03}" for number in range(400)], within(0.4))
+
+
+def test_those_who_are_asked_for_alone_have_no_deadline_of_their_own(opened, server):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        plugin._numbers = lambda _: frozenset({"none that was asked"})
+        plugin.search("bob", NO_ARGS)
+        proxy.behave(Delay(seconds=0.15))
+        with over_in(0.4), pytest.raises(SourceError, match="no reply in time"):
+            plugin.match_all(["102", *(f"90{number}" for number in range(9))], within(0.4))
+
+
+@pytest.fixture
+def two(opened, server):
+    """A plugin with two servers, the first behind a proxy that is given too."""
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        uri = f"ldap://127.0.0.1:{proxy.port} {server.url}"
+        yield opened(ldap_uri=uri), proxy
+
+
+@QUESTIONS
+@pytest.mark.parametrize("is_warm", [True, False])
+def test_when_a_server_hangs_the_next_one_answers_within_the_deadline(two, ask, is_warm, monkeypatch):
+    monkeypatch.setattr(deadline, "_KEPT", 0.5)  # a busy machine is no failure
+    plugin, proxy = two
+    if is_warm:
+        ask(plugin, NO_ARGS)
+        assert plugin._pool._uris[0].endswith(str(proxy.port))
+    proxy.behave(BlackHole())
+    started = time.monotonic()
+    assert ask(plugin, within(0.8))
+    assert time.monotonic() - started < 0.8
+    before = proxy.connections
+    assert ask(plugin, within(0.8))
+    assert proxy.connections == before, "the last good one is tried first"
+
+
+def test_when_all_servers_hang_a_question_is_over_with_its_deadline_and_all_are_named(opened, server):
+    with ThreadedProxy(port_of(server.url)) as first, ThreadedProxy(port_of(server.url)) as second:
+        ports = (first.port, second.port)
+        plugin = opened(ldap_uri=" ".join(f"ldap://127.0.0.1:{port}" for port in ports))
+        plugin.search("ann", NO_ARGS)
+        for proxy in (first, second):
+            proxy.behave(BlackHole())
+        message = "; ".join(f"ldap://127.0.0.1:{port}: no reply in time;.*" for port in ports)
+        with over_in(0.3), pytest.raises(SourceError, match=message):
+            plugin.search("ann", within(0.3))
+
+
+def test_old_connections_to_a_server_that_hangs_are_not_tried_one_after_the_other(opened, server):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        with ThreadPoolExecutor(4) as threads:
+            barrier = threading.Barrier(4)
+            list(threads.map(lambda _: plugin._pool.ask(lambda *_: barrier.wait(), NEVER), range(4)))
+        assert len(plugin._pool._idle) == 4
+        proxy.behave(HalfOpen())
+        with pytest.raises(SourceError):
+            plugin.search("ann", within(0.2))
+        assert plugin._pool._idle == []
+        proxy.behave()
+        assert plugin.search("ann", within(5))
+
+
+def test_a_connection_that_answered_meanwhile_is_kept(opened):
+    plugin = opened()
+    plugin._pool.ask(lambda *_: plugin.search("ann", NO_ARGS), NEVER)
+    assert len(plugin._pool._idle) == 2
+
+    def slow(*_):
+        plugin.search("ann", NO_ARGS)
+        raise ldap.TIMEOUT
+
+    with pytest.raises(SourceError):
+        plugin._pool.ask(slow, NEVER)
+    assert len(plugin._pool._idle) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "servers", "share"), [(0.4, 1, 0.4), (0.4, 2, 0.3), (0.4, 3, 0.2), (0.15, 2, 0.075)]
+)
+def test_the_servers_behind_one_that_hangs_have_time(left, servers, share):
+    now = time.monotonic()
+    assert Deadline(now + left).share(servers).at - now == pytest.approx(share, abs=0.02)
+
+
+def test_without_a_deadline_only_the_timeouts_count():
+    assert Deadline.of(NO_ARGS) == NEVER
+    assert NEVER.share(3).left(60.0) == 60.0
+
+
+# Connections that take long to open
+
+
+def test_what_was_not_open_in_time_is_there_for_the_next_question(opened, server):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        proxy.behave(Delay(seconds=0.3))
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        with over_in(0.1), pytest.raises(SourceError, match="no reply in time"):
+            plugin.search("ann", within(0.1))
+        eventually(lambda: plugin._pool._idle, within=10)
+        proxy.behave()
+        assert plugin.search("ann", within(5))
+        assert proxy.connections == 1
+
+
+def test_the_next_question_waits_for_what_is_being_opened_already(opened, server):
+    plugin = opened()
+    with server.suspended():
+        for _ in range(3):
+            with pytest.raises(SourceError, match="no reply in time"):
+                plugin.search("ann", within(0.05))
+        assert len(opening(server.url)) == 1
+    assert plugin.search("ann", within(5))
+    assert opening(server.url) == []
+
+
+def opening(uri):
+    return [thread for thread in threading.enumerate() if thread.name == f"open-{uri}"]
+
+
+def test_questions_at_once_open_a_connection_each(opened, server):
+    plugin = opened()
+    with server.suspended(), ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            asked = [pool.submit(plugin.search, "ann", within(0.1)) for _ in range(3)]
+            assert all(isinstance(one.exception(), SourceError) for one in asked)
+            assert len(opening(server.url)) == 3
+    eventually(lambda: len(plugin._pool._idle) == 3, within=10)
+
+
+def test_what_fails_when_nobody_waits_any_more_is_forgotten(opened, server):
+    plugin = opened(ldap_timeout=0.2)
+    with server.suspended():
+        with pytest.raises(SourceError):
+            plugin.search("ann", within(0.05))
+        eventually(lambda: not plugin._pool._opener._left, within=10)
+    assert plugin._pool._idle == []
+    assert plugin.search("ann", NO_ARGS)
+
+
+def test_what_is_open_after_the_source_is_unloaded_is_closed(opened, server):
+    plugin = opened()
+    with server.suspended():
+        with pytest.raises(SourceError):
+            plugin.search("ann", within(0.05))
+        plugin.unload()
+    eventually(lambda: not opening(server.url), within=10)
+    assert plugin._pool._idle == []
 
 
 # Settings

@@ -17,7 +17,7 @@ from tests.process import RunningDaemon, lookupd, wait_until, write_config
 def test_sources_that_were_never_pulled_are_listed(site):
     result = site.run("sources")
     assert result.exit_code == 0
-    assert result.stdout == "staff\tcsv\t0\t0\t-\t-\t-\t-\npartners\tcsv\t0\t0\t-\t-\t-\t-\n"
+    assert result.stdout == "staff\tcsv\t0\t0\t-\t-\t-\t-\t-\npartners\tcsv\t0\t0\t-\t-\t-\t-\t-\n"
 
 
 def test_sources_are_listed_with_what_the_index_holds(site):
@@ -31,6 +31,7 @@ def test_sources_are_listed_with_what_the_index_holds(site):
         "synced": None,
         "freshness": "fresh",
         "breaker": None,
+        "search_breaker": None,
         "trouble": None,
     }
     assert staff["synced"] is not None
@@ -97,6 +98,7 @@ def test_beside_a_daemon_the_breaker_of_each_source_is_told(tmp_path):
         listed = subprocess.run(lookupd(config, "sources", "--json"), capture_output=True, check=True)
     [line] = json.loads(listed.stdout)
     assert re.fullmatch(r"open, asked again (in [1-9][0-9]* s|with the next question)", line["breaker"])
+    assert line["search_breaker"] == "closed"
     assert "Connection refused" in line["trouble"]
 
 

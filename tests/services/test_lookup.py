@@ -186,8 +186,9 @@ async def test_a_source_that_is_late_leaves_a_part_that_says_so(open_office):
     page = await find(office, "ada")
     assert [(hit.contact.source, hit.origin) for hit in page.hits] == [("staff", Origin.INDEX)]
     assert [(failure.source, failure.reason) for failure in page.failed] == [
-        ("crm", "source 'crm' did not reply within 30 ms")
+        ("crm", "source 'crm' did not reply within 27 ms")
     ]
+    assert page.is_partial
 
 
 async def test_a_source_that_cannot_even_stop_in_time_is_not_waited_for(open_office):
@@ -452,6 +453,40 @@ async def test_a_source_is_waited_for_no_longer_than_its_own_time(open_office):
     office = await open_office({"name": "crm", "sync": False, "live": {"timeout": "30ms"}}, crm=crm)
     page = await find(office, "ada")
     assert [failure.reason for failure in page.failed] == ["source 'crm' did not reply within 30 ms"]
+    assert page.is_partial
+
+
+async def test_a_back_end_that_gives_up_as_its_time_is_up_leaves_a_part(open_office):
+    time = FakeTime()
+
+    class Punctual(Directory):
+        async def answer(self, method, argument):
+            await time.advance(5)
+            raise SourceError("no reply in time")
+
+    office = await open_office({"name": "crm", "sync": False, "live": {"timeout": "5s"}}, crm=Punctual())
+    [source] = office.sources
+    source.gate.clock = time.monotonic
+    page = await find(office, "ada")
+    assert page.failed[0].reason == "source 'crm' did not reply within 5000 ms: no reply in time"
+    assert page.is_partial
+
+
+async def test_every_lookup_ends_within_250_ms_unless_the_profile_says_otherwise(tmp_path):
+    config = config_of({"name": "crm", "sync": False, "live": {"timeout": "60s"}})
+    assert config.profiles["default"].lookup.timeout == timedelta(milliseconds=250)
+    async with Office(tmp_path, config, crm=Directory(gate=asyncio.Event())) as office:
+        page = await find(office, "ada")
+    assert [failure.reason for failure in page.failed] == ["source 'crm' did not reply within 225 ms"]
+    assert page.is_partial
+
+
+async def test_a_source_that_is_not_asked_makes_no_part(open_office):
+    crm = Directory(error=SourceError("down"))
+    office = await open_office({"name": "crm", "sync": False}, crm=crm)
+    pages = [await find(office, "ada") for _ in range(4)]
+    assert "does not answer text searches" in pages[-1].failed[0].reason
+    assert [page.is_partial for page in pages] == [False] * 4
 
 
 @pytest.mark.parametrize("waits", [{"live": {"timeout": "20ms"}}, {}])
@@ -459,12 +494,12 @@ async def test_a_source_that_hangs_is_asked_three_times_and_then_left_alone(open
     crm = Directory(rows=[ADA], gate=asyncio.Event())
     office = await open_office({"name": "crm", "sync": False, **waits}, profile={"timeout": "20ms"}, crm=crm)
     [source] = office.sources
-    source.gate.clock = FakeTime().monotonic
+    source.search_gate.clock = FakeTime().monotonic
     for asked in (1, 2, 3, 3, 3):
         page = await find(office, "ada")
-        await until(lambda: source.condition.in_flight == 0)
+        await until(lambda: source.condition.search.in_flight == 0)
         assert ([failure.source for failure in page.failed], len(crm.asked)) == (["crm"], asked)
-    assert "does not answer" in page.failed[0].reason
+    assert "does not answer text searches" in page.failed[0].reason
 
 
 async def whole(office, **page):

@@ -10,11 +10,13 @@ from lookupd.errors import IndexUnusable, SourceError, SourceShrank, UnknownSour
 from lookupd.freshness import Freshness
 from lookupd.front import Load
 from lookupd.health import FAILURES, Breaker
+from lookupd.number import Number
 from lookupd.services.status import Status
 from lookupd.source import State
 from lookupd.sourcesettings import SyncSettings
 from tests.fakes import ADA, BOB, NOBODY, Clock, Directory, Office, Paper, config_of
 
+ADAS = Number(key="+33199001234")
 SOON = timedelta(seconds=10)
 
 
@@ -267,8 +269,22 @@ async def test_what_anybody_may_read_is_the_kind_of_trouble(open_office, setting
         await office.sync()
     for source in office.sources:
         with suppress(SourceError):
-            await source.search("ada", NOBODY, SOON)
+            await source.reverse(ADAS, NOBODY, SOON)
     assert (await status_of(office)).complaint == complaint
+
+
+async def test_a_source_that_only_does_not_answer_text_searches_is_told_apart(open_office):
+    staff = Directory(error=SourceError("too slow"))
+    office = await open_office({"name": "staff", "sync": False}, staff=staff)
+    [source] = office.sources
+    with pytest.raises(SourceError):
+        await source.search("ada", NOBODY, SOON)
+    staff.error = None
+    await source.reverse(ADAS, NOBODY, SOON)
+    status = await status_of(office)
+    assert (status.trouble, status.complaint) == ("too slow", "does not answer text searches")
+    await source.search("ada", NOBODY, SOON)
+    assert (await status_of(office)).trouble is None
 
 
 async def test_a_source_that_is_left_alone_is_told(open_office):
@@ -278,7 +294,8 @@ async def test_a_source_that_is_left_alone_is_told(open_office):
     for _ in range(FAILURES):
         assert (await status_of(office)).condition.breaker is Breaker.CLOSED
         with pytest.raises(SourceError):
-            await source.search("ada", NOBODY, SOON)
+            await source.reverse(ADAS, NOBODY, SOON)
     condition = (await status_of(office)).condition
     assert condition.breaker is Breaker.OPEN
     assert (condition.in_flight, condition.stuck_threads) == (0, 0)
+    assert condition.search.breaker is Breaker.CLOSED

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from lookupd import BaseSourcePlugin, Changes, QueryArgs, Row, SourceArgs, SourceError
 from lookupd.backends.ldap.connection import Found, Query
+from lookupd.backends.ldap.deadline import Deadline
 from lookupd.backends.ldap.entry import Columns, EntryReader
 from lookupd.backends.ldap.filter import Filters
 from lookupd.backends.ldap.listing import Listing
@@ -56,40 +57,37 @@ class LdapBackend(BaseSourcePlugin):
         """Log out."""
         self._pool.close()
 
-    def search(self, term: str, _: QueryArgs, /) -> Sequence[Row]:
+    def search(self, term: str, args: QueryArgs, /) -> Sequence[Row]:
         """The rows with a text in a searched column, up to the size limit of the server."""
         filter_ = self._filters.search(term)
-        return self._rows(self._found([filter_]).entries) if filter_ else []
+        return self._rows(self._found([filter_], Deadline.of(args)).entries) if filter_ else []
 
-    def first_match(self, exten: str, _: QueryArgs, /) -> Row | None:
+    def first_match(self, exten: str, args: QueryArgs, /) -> Row | None:
         """The row with a number; of several, the one whose DN sorts first."""
-        filter_ = self._filters.match([exten]) if _comparable(exten) else None
-        if not filter_:
-            return None
-        entries = self._found([filter_]).entries
-        return self._rows(_in_order(entries)[:1])[0] if entries else None
+        return self._first(exten, Deadline.of(args))
 
     def match_all(self, extens: Sequence[str], args: QueryArgs, /) -> Mapping[str, Row]:
         """The rows with any of these numbers in any of their values, asked in one filter."""
+        deadline = Deadline.of(args)
         asked = {exten: _comparable(exten) for exten in extens if _comparable(exten)}
         filters = [self._filters.match(chunk) for chunk in _chunks(list(asked))]
-        found = self._found([filter_ for filter_ in filters if filter_])
+        found = self._found([filter_ for filter_ in filters if filter_], deadline)
         rows = [(row, self._numbers(row)) for row in self._rows(_in_order(found.entries))]
         owners = {number: row for row, numbers in reversed(rows) for number in numbers}
         answers = {exten: owners[number] for exten, number in asked.items() if number in owners}
         if found.is_cut or any(numbers.isdisjoint(asked.values()) for _, numbers in rows):
             # The size limit kept some back, or the directory has a looser comparison or another name for the
             # column: who is missing is asked for alone.
-            singles = {exten: self.first_match(exten, args) for exten in asked if exten not in answers}
+            singles = {exten: self._first(exten, deadline) for exten in asked if exten not in answers}
             answers |= {exten: row for exten, row in singles.items() if row}
         return answers
 
-    def list(self, uids: Sequence[str], _: QueryArgs, /) -> Sequence[Row]:
+    def list(self, uids: Sequence[str], args: QueryArgs, /) -> Sequence[Row]:
         """The rows with these unique ids."""
         values = [self._columns.id_value(uid) for uid in dict.fromkeys(uids)]
         chunks = _chunks([value for value in values if value is not None])
         filters = [self._filters.ids(chunk) for chunk in chunks]
-        found = self._found([filter_ for filter_ in filters if filter_])
+        found = self._found([filter_ for filter_ in filters if filter_], Deadline.of(args))
         if found.is_cut:
             raise SourceError(
                 f"{self._name}: the server's size limit is below {_CHUNK}; raise it for this login"
@@ -104,16 +102,23 @@ class LdapBackend(BaseSourcePlugin):
         """What changed since a cursor, as far as this server tells; see `ldap_changes`."""
         return self._listing.everything() if cursor is None else self._listing.since(cursor)
 
-    def _found(self, filters: Sequence[str]) -> Found:
+    def _first(self, exten: str, deadline: Deadline) -> Row | None:
+        filter_ = self._filters.match([exten]) if _comparable(exten) else None
+        if not filter_:
+            return None
+        entries = self._found([filter_], deadline).entries
+        return self._rows(_in_order(entries)[:1])[0] if entries else None
+
+    def _found(self, filters: Sequence[str], deadline: Deadline) -> Found:
         """What any of these filters finds, each entry once; nothing is asked for no filter."""
         if not filters:
             return Found(entries=[])
 
-        def ask(connection: Connection) -> Sequence[Found]:
+        def ask(connection: Connection, deadline: Deadline) -> Sequence[Found]:
             queries = [Query(filter=text, attributes=self._columns.requested) for text in filters]
-            return [connection.find(query) for query in queries]
+            return [connection.find(query, deadline) for query in queries]
 
-        parts = self._pool.ask(ask)
+        parts = self._pool.ask(ask, deadline)
         entries = {entry[0]: entry for part in parts for entry in part.entries}
         return Found(entries=list(entries.values()), is_cut=any(part.is_cut for part in parts))
 

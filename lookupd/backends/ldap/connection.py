@@ -20,6 +20,7 @@ from ldap.syncrepl import SyncRequestControl
 
 from lookupd import SourceError
 from lookupd.backends.ldap.content_sync import messages
+from lookupd.backends.ldap.deadline import NEVER, Deadline
 from lookupd.backends.ldap.watch import after, connected_to, shut_down, shut_down_new, socket_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 Entry: TypeAlias = "tuple[str, Mapping[str, Sequence[bytes]]]"
 
 _SCOPES = {"subtree": ldap.SCOPE_SUBTREE, "onelevel": ldap.SCOPE_ONELEVEL, "base": ldap.SCOPE_BASE}
+_PIECE = 0.05  # seconds to wait within libldap for the rest of a message; it looks at its own limit then
 _SILENCE = 60  # seconds after which an idle connection is asked for a sign of life
 _PORTS = {"ldap": 389, "ldaps": 636}
 _REFUSES_PAGES = (ldap.UNAVAILABLE_CRITICAL_EXTENSION, ldap.UNWILLING_TO_PERFORM, ldap.ADMINLIMIT_EXCEEDED)
@@ -81,15 +83,16 @@ class Connection:
         with contextlib.suppress(ldap.LDAPError):
             self._ldap.unbind_ext_s()
 
-    def find(self, query: Query) -> Found:
-        """All entries within `ldap_timeout`, or those that came before the server's size limit."""
-        deadline = time.monotonic() + self._settings.ldap_timeout
-        message = self._send(query, self._settings.ldap_timeout)
+    def find(self, query: Query, deadline: Deadline = NEVER) -> Found:
+        """All entries within `ldap_timeout` and by the deadline, or those before the server's size limit."""
+        seconds = deadline.left(self._settings.ldap_timeout)
+        end = Deadline(time.monotonic() + seconds)
+        message = self._send(query, seconds)
         entries: list[Entry] = []
         is_last = False
         while not is_last:
             try:
-                is_last, more = self._receive(message, deadline - time.monotonic())
+                is_last, more = self._receive(message, end.left(seconds))
             except ldap.SIZELIMIT_EXCEEDED:
                 return Found(entries=entries, is_cut=True)
             entries += more
@@ -160,8 +163,6 @@ class Connection:
 
     def _receive(self, message: int, timeout: float) -> tuple[bool, Sequence[Entry]]:
         """One message of the reply: whether it is the last, and the entry in it."""
-        if timeout <= 0:  # to the library, that would be no limit at all
-            raise ldap.TIMEOUT
         kind, data, _, _ = self._ldap.result3(message, all=0, timeout=timeout)
         return kind == ldap.RES_SEARCH_RESULT, _entries(data)
 
@@ -259,9 +260,8 @@ class Connection:
     def _guard(self, connected: socket.socket) -> None:
         """Let no read outlast the timeouts: libldap limits only the wait for the start of a message."""
         span = max(self._settings.ldap_timeout, self._settings.ldap_network_timeout)
-        seconds = struct.pack("@ll", int(span), int(span % 1 * 1_000_000))
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, seconds)
-        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, seconds)
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _timeval(_PIECE))
+        connected.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(span))
         if connected.family == socket.AF_UNIX:
             return
         # A firewall forgets a silent connection, and tells nobody.
@@ -281,6 +281,10 @@ class Connection:
 def _address(uri: str) -> tuple[str, int]:
     parts = urlsplit(uri)
     return parts.hostname or "", parts.port or _PORTS[parts.scheme]
+
+
+def _timeval(seconds: float) -> bytes:
+    return struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
 
 
 def _entries(data: Sequence[tuple[str | None, Mapping[str, Sequence[bytes]]]]) -> Sequence[Entry]:

@@ -18,15 +18,19 @@ _LOGIN = "check ldap_username and ldap_password"
 _SERVER = "check ldap_uri, and that the server runs"
 _ENCRYPT = "the server wants encryption: use ldaps:// or ldap_tls: starttls"
 _TRUST = "set ldap_ca_file to the authority that signed it, or check the host name in ldap_uri"
+_PATIENCE = (
+    "ldap_timeout is {s.ldap_timeout} s, and no longer than live.timeout; "
+    "in a pull ldap_list_timeout {s.ldap_list_timeout} s"
+)
 
 #: the first that fits counts: the special ones stand before the general
 _REMEDIES: tuple[tuple[type[Exception], str], ...] = (
     (ssl.SSLCertVerificationError, _TRUST),
-    (TimeoutError, "no connection within {s.ldap_network_timeout} s (ldap_network_timeout)"),
+    (TimeoutError, "no connection within {s.ldap_network_timeout} s (ldap_network_timeout) and live.timeout"),
     (OSError, _SERVER),
     (ldap.CONNECT_ERROR, f"if it is the certificate: {_TRUST}"),
     (ldap.SERVER_DOWN, _SERVER),
-    (ldap.TIMEOUT, "ldap_timeout is {s.ldap_timeout} s, in a pull ldap_list_timeout {s.ldap_list_timeout} s"),
+    (ldap.TIMEOUT, _PATIENCE),
     (ldap.INVALID_CREDENTIALS, _LOGIN),
     (ldap.INAPPROPRIATE_AUTH, f"the server wants a login: {_LOGIN}"),
     (ldap.INSUFFICIENT_ACCESS, f"the login may not read this: {_LOGIN}, and the access rules of the server"),

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
+import time
 from typing import TYPE_CHECKING, TypeVar
 
 import ldap
 
 from lookupd import SourceError
 from lookupd.backends.ldap.connection import Connection
+from lookupd.backends.ldap.deadline import NEVER
 from lookupd.backends.ldap.failure import failure
+from lookupd.backends.ldap.opener import Opener
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from lookupd.backends.ldap.deadline import Deadline
     from lookupd.backends.ldap.settings import Settings
 
 T = TypeVar("T")
@@ -31,38 +36,46 @@ class Pool:
     def __init__(self, settings: Settings, ca_file: Path | None) -> None:
         self._settings = settings
         self._ca_file = ca_file
+        self._opener = Opener(self._connect, self._give_back)
         self._lock = threading.Lock()
-        self._idle: list[Connection] = []
+        #: with the moment on the monotonic clock when each was used last
+        self._idle: list[tuple[Connection, float]] = []
         self._uris = settings.uris
         self._is_closed = False
 
-    def ask(self, question: Callable[[Connection], T]) -> T:
-        """What a question brings; asked once more where only an old connection was lost.
+    def ask(self, question: Callable[[Connection, Deadline], T], deadline: Deadline) -> T:
+        """What a question brings by its deadline, at the first server that answers it.
 
-        Raises SourceError when it cannot be asked.
+        Asked once more where an old connection was lost, and elsewhere where a server hangs. Raises
+        SourceError when it cannot be asked.
         """
-        connection = self._take()
-        if connection:
+        uris, failures = self._uris, []
+        if connection := self._take():
+            began = time.monotonic()
             try:
-                return self._ask(connection, question)
+                return self._ask(connection, question, deadline.share(len(uris)))
             except _LOST:
                 self._drop_idle()  # they are as old
+            except ldap.TIMEOUT as error:
+                self._drop_idle(connection.uri, unused_since=began)
+                uris = tuple(uri for uri in uris if uri != connection.uri)
+                failures.append(failure(connection.uri, self._settings, error))
             except ldap.LDAPError as error:
-                raise failure(self._uris[0], self._settings, error) from error
-        connection = self._open()
-        try:
-            return self._ask(connection, question)
-        except ldap.LDAPError as error:
-            raise failure(self._uris[0], self._settings, error) from error
+                raise failure(connection.uri, self._settings, error) from error
+
+        def act(uri: str, end: Deadline) -> T:
+            return self._ask(self._opener.opened(uri, end), question, end)
+
+        return self._first(uris, failures, act, deadline)
 
     @contextlib.contextmanager
     def own(self) -> Iterator[Connection]:
         """A connection for a long pull, which no question waits for. Errors come out as SourceError."""
-        connection = self._open()
+        connection = self._first(self._uris, [], lambda uri, _: self._connect(uri), NEVER)
         try:
             yield connection
         except ldap.LDAPError as error:
-            raise failure(self._uris[0], self._settings, error) from error
+            raise failure(connection.uri, self._settings, error) from error
         finally:
             connection.close()
 
@@ -72,9 +85,14 @@ class Pool:
             self._is_closed = True
         self._drop_idle()
 
-    def _ask(self, connection: Connection, question: Callable[[Connection], T]) -> T:
+    def _connect(self, uri: str) -> Connection:
+        return Connection(uri, self._settings, self._ca_file)
+
+    def _ask(
+        self, connection: Connection, question: Callable[[Connection, Deadline], T], deadline: Deadline
+    ) -> T:
         try:
-            result = question(connection)
+            result = question(connection, deadline)
         except BaseException:
             connection.close()
             raise
@@ -83,35 +101,48 @@ class Pool:
 
     def _take(self) -> Connection | None:
         with self._lock:
-            return self._idle.pop() if self._idle else None
+            return self._idle.pop()[0] if self._idle else None
 
     def _give_back(self, connection: Connection) -> None:
         with self._lock:
             if not self._is_closed and len(self._idle) < _IDLE:
-                self._idle.append(connection)
+                self._idle.append((connection, time.monotonic()))
                 return
         connection.close()
 
-    def _drop_idle(self) -> None:
+    def _drop_idle(self, uri: str | None = None, unused_since: float = math.inf) -> None:
+        """Close the idle connections to a server, or all, as far as they were not used lately."""
         with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
+            dropped = [
+                one for one, used_at in self._idle if uri in {None, one.uri} and used_at < unused_since
+            ]
+            self._idle = [(one, used_at) for one, used_at in self._idle if one not in dropped]
+        for connection in dropped:
             connection.close()
 
-    def _open(self) -> Connection:
-        """A connection to the first server that lets us in; the last good one is tried first."""
+    def _first(
+        self,
+        uris: Sequence[str],
+        failures: list[SourceError],
+        act: Callable[[str, Deadline], T],
+        deadline: Deadline,
+    ) -> T:
+        """What `act` does at the first server where that works.
+
+        The last good one is tried first. `failures` tell of those that were tried before.
+        """
         if self._is_closed:
             raise SourceError(f"{self._settings.ldap_uri}: the source is unloaded")
-        failures = []
-        uris = self._uris
-        for uri in uris:
+        for place, uri in enumerate(uris):
+            share = deadline.share(len(uris) - place)
             try:
-                connection = Connection(uri, self._settings, self._ca_file)
+                done = act(uri, share)
             except _UNREACHABLE as error:
                 failures.append(failure(uri, self._settings, error))
             except ldap.LDAPError as error:
                 raise failure(uri, self._settings, error) from error
             else:
-                self._uris = (uri, *(other for other in uris if other != uri))
-                return connection
+                rest = uris[place:]
+                self._uris = (*rest, *(other for other in self._uris if other not in rest))
+                return done
         raise SourceError("; ".join(str(one) for one in failures))

@@ -148,6 +148,11 @@ def source_status(source: SourceStatus) -> dict[str, Any]:
             "patience": round(source.condition.patience.total_seconds(), 3),
             "in_flight": source.condition.in_flight,
             "stuck_threads": source.condition.stuck_threads,
+            "search": {
+                "breaker": source.condition.search.breaker,
+                "retry_in": round(source.condition.search.retry_in.total_seconds(), 3),
+                "in_flight": source.condition.search.in_flight,
+            },
         },
         "last_run": None
         if run is None

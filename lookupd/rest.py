@@ -24,6 +24,7 @@ from lookupd.errors import (
     LookupdError,
     NotPermitted,
     QuestionTooLarge,
+    StateUnusable,
     UnknownProfile,
     UnknownSource,
 )
@@ -199,7 +200,8 @@ def _facts(
         case QuestionTooLarge():
             return 400, "invalid-data", None, {}
         case _:
-            logger.error("a request failed: %s", error)
+            if not isinstance(error, StateUnusable):  # which the log has told, once
+                logger.error("a request failed: %s", error)
             status, error_id = (507, "disk-full") if isinstance(error, DiskFull) else (503, "unavailable")
             return status, error_id, None, {}
 

@@ -28,7 +28,7 @@ from lookupd.errors import (
     UnknownProfile,
     UnknownSource,
 )
-from lookupd.front import is_shown
+from lookupd.front import is_shown, unpack
 from lookupd.lane import Stop
 from lookupd.principal import Principal
 from lookupd.secret import MASK
@@ -213,6 +213,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     It has no body where that would be shown as the name of a caller.
     """
     try:
+        if "Content-Encoding" in request.headers:
+            await unpack(request)
         return await handler(request)
     except web.HTTPException as error:
         answer = _told(error)

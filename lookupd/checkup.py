@@ -224,6 +224,7 @@ async def ask(source: Source, patience: timedelta = PATIENCE, profiles: Sequence
                     rows += len(batch.rows) + len(batch.refused)
                     for row in batch.rows:
                         inspection.see(row)
+                    inspection.miss(batch.left_out)
                 list_seconds = time.perf_counter() - begun
                 oddities = tuple(inspection.oddities(profiles))
     except TimeoutError:

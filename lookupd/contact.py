@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lookupd.fold import index_terms
 from lookupd.number import Number, NumberRules, national_digits, parse_cell, suffix_key
+from lookupd.oversize import Oversize
 from lookupd.plugins import MultiValue
 from lookupd.row import checked, texts_of
 from lookupd.template import Template
@@ -28,6 +29,10 @@ SHAPE_VERSION = 4
 CALLER_NAME = "reverse"
 #: so many numbers may be the same
 MANY = 2
+#: cells whose numbers are all looked at; of more, those in so many characters, each cell counted as some more
+FEW, LONGEST_NUMBERS, SEPARATOR = 4, 8_000, 10
+#: characters of a searched column whose words are found
+LONGEST_SEARCHED = 4_096
 #: rows of so many sets of columns are written without looking at each name again: a source has one, or some
 LAYOUTS = 256
 #: the format of marshal that depends on nothing but the value: no references, nothing about interned texts
@@ -86,6 +91,11 @@ class Shape:
         self.rules = rules
         self._with_suffix = with_suffix
         self._formats = {name: Template(text) for name, text in source.format_columns.items()}
+        shown = [column for template in self._formats.values() for column in template.columns]
+        unique = [source.unique_column] if source.unique_column else []
+        #: the columns that a large row keeps before others
+        self._needed = (*unique, *source.first_matched_columns, *shown, *source.searched_columns)
+        self._oversize = Oversize(source.name)
         settled = [
             SHAPE_VERSION,
             source.unique_column,
@@ -108,9 +118,18 @@ class Shape:
             *(other.source, other.source.model_fields_set, other.rules, other._with_suffix),
         )
 
-    def checked(self, row: object) -> dict[str, object]:
-        """A row as its back-end returned it, made safe to store. Raises RowRefused."""
-        return checked(row)
+    def checked(self, row: object, left_out: list[str] | None = None) -> dict[str, object]:
+        """A row as its back-end returned it, made safe to store. Raises RowRefused.
+
+        The columns that were too large are logged once, and `left_out` gets them.
+        """
+        too_large: list[str] = []
+        made = checked(row, self._needed, too_large)
+        if too_large:
+            self._oversize.note(too_large)
+            if left_out is not None:
+                left_out += too_large
+        return made
 
     def fingerprint(self, row: Mapping[str, object]) -> int:
         """64 bits that differ when the stored contact would: for a checked row."""
@@ -144,11 +163,15 @@ class Shape:
 
     def _numbers(self, row: Mapping[str, object]) -> tuple[ListedNumber, ...]:
         """Each number once, where it stands first."""
-        listed = [
-            ListedNumber(number=number, rank=rank)
+        cells = [
+            (rank, cell)
             for rank, column in enumerate(self.source.first_matched_columns)
             if (value := row.get(column)) is not None
             for cell in texts_of(value)
+        ]
+        listed = [
+            ListedNumber(number=number, rank=rank)
+            for rank, cell in (cells if len(cells) <= FEW else _first(cells))
             for number in parse_cell(cell, self.rules)
         ]
         if len(listed) < MANY:
@@ -207,11 +230,34 @@ def twins_among(uids: Sequence[str]) -> Sequence[int]:
     return [at for at, uid in enumerate(uids) if uid.find(_MADE) > 0]
 
 
+def _first(cells: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """As many cells as numbers are looked for in."""
+    room = LONGEST_NUMBERS
+    for rank, cell in cells:
+        room -= len(cell) + SEPARATOR
+        if room < 0:
+            return
+        yield rank, cell
+
+
 def _searched(value: object) -> str:
     """The words that a cell is found by."""
     if isinstance(value, str) and not isinstance(value, MultiValue):
-        return " ".join(index_terms(value))
-    return " ".join([term for text in texts_of(value) for term in index_terms(text)])
+        return " ".join(index_terms(value[:LONGEST_SEARCHED]))
+    texts = texts_of(value)
+    if len(texts) == 1:
+        return " ".join(index_terms(texts[0][:LONGEST_SEARCHED]))
+    return " ".join([term for text in _beginnings(texts) for term in index_terms(text)])
+
+
+def _beginnings(texts: Sequence[str]) -> Iterator[str]:
+    """The texts of a cell, as far as their words are found."""
+    room = LONGEST_SEARCHED
+    for text in texts:
+        if room <= 0:
+            return
+        yield text[:room]
+        room -= len(text) + 1
 
 
 def _json(fields: Mapping[str, object]) -> str:

@@ -16,6 +16,7 @@ from lookupd.plugins import ServiceArgs, ViewArgs
 from lookupd.profiles import Profiles
 from lookupd.records import Records
 from lookupd.sources import Sources, main_config
+from lookupd.state.state import State
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -38,6 +39,8 @@ class Desk:
     broken: dict[str, str] = field(default_factory=dict)
     #: counts the connections and requests of the front before it, if there is one
     load_now: Load = field(default_factory=Load)
+    #: what users own
+    state: State = field(default_factory=State)
 
     @classmethod
     async def open(cls, stack: AsyncExitStack, config: Config, lasting: AsyncExitStack | None = None) -> Self:
@@ -76,7 +79,7 @@ class Desk:
             live=records.live,
             answers=records.answers,
             load=self.load_now,
-            state=None,
+            state=self.state,
         )
         for name in self.loader.names("service"):
             service = await self.load(stack, "service", name, args)

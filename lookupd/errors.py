@@ -23,7 +23,8 @@ LookupdError
 |   |-- DataDamaged          not a database, or not ours
 |   |-- BackupUnusable       what was to be restored is no sound backup
 |   |-- DiskFull             nothing was written, as there is no room
-|   `-- IndexUnusable        the index cannot be read just now
+|   |-- IndexUnusable        the index cannot be read just now
+|   `-- StateUnusable        nobody can tell just now who asks
 |-- AuthError                who asks is not known, or may not ask this
 |   |-- TokenUnknown         no such token
 |   |-- NotPermitted         the token does not reach this far
@@ -223,6 +224,13 @@ class IndexUnusable(DataError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the index cannot be read: {reason}")
+
+
+class StateUnusable(DataError):
+    """`state.db` cannot be read just now, so nobody can tell who asks; the log has told why, once."""
+
+    def __init__(self) -> None:
+        super().__init__("tokens cannot be checked just now: state.db cannot be read (see the log)")
 
 
 class AuthError(LookupdError):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lookupd.contact import CALLER_NAME
 from lookupd.number import parse_cell
+from lookupd.oversize import oddities
 from lookupd.row import texts_of
 from lookupd.template import Template
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from lookupd.number import NumberRules
     from lookupd.profiles import Profile
@@ -41,6 +43,7 @@ class Inspection:
     _columns: set[str] = field(default_factory=set)
     _no_numbers: dict[str, _Cells] = field(default_factory=dict)
     _outsiders: dict[str, _Cells] = field(default_factory=dict)
+    _missed: Counter[str] = field(default_factory=Counter)
 
     def see(self, row: Mapping[str, object]) -> None:
         """Take in a row."""
@@ -49,14 +52,19 @@ class Inspection:
             for cell in texts_of(row.get(column)):
                 self._read(column, cell)
 
+    def miss(self, columns: Iterable[str]) -> None:
+        """Take in which columns rows are kept without, as they were too large."""
+        self._missed.update(columns)
+
     def oddities(self, profiles: Sequence[Profile]) -> Iterator[str]:
         """What somebody should know of the source, and of the profiles that look it up."""
         if not self._columns:
             yield "has no rows"
             return
-        there = self._columns | {*self.source.format_columns}
+        there = self._columns | {*self.source.format_columns, *self._missed}
         yield from self._missing(there)
         yield from self._odd_cells()
+        yield from oddities(self._missed)
         for profile in profiles:
             shown = [column.field for column in profile.columns if column.field is not None]
             is_of_it = self.source.name in {source.name for source in profile.lookup}

@@ -192,7 +192,7 @@ class ServiceArgs(TypedDict):
     answers: Any
     #: counts what the front has to do
     load: Any
-    #: what users own
+    #: what users own: whether it can be read
     state: Any
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lookupd.method import Method
@@ -25,6 +25,8 @@ class Batch:
     rows: list[dict[str, object]]
     #: why, one text for each row that was left out
     refused: list[str]
+    #: columns that a row was kept without, as they were too large; one for each time
+    left_out: list[str] = field(default_factory=list)
 
 
 class Pullable:
@@ -116,10 +118,10 @@ class Pullable:
     def _checked(self, rows: Sequence[Any]) -> Batch:
         if are_clean(rows):
             return Batch(rows=[dict(row) for row in rows], refused=[])
-        good, refused = [], []
+        batch = Batch(rows=[], refused=[])
         for row in rows:
             try:
-                good.append(self.shape.checked(row))
+                batch.rows.append(self.shape.checked(row, batch.left_out))
             except RowRefused as error:
-                refused.append(str(error))
-        return Batch(rows=good, refused=refused)
+                batch.refused.append(str(error))
+        return batch

@@ -24,10 +24,11 @@ from lookupd.errors import (
     LookupdError,
     NotPermitted,
     QuestionTooLarge,
+    StateUnusable,
     UnknownProfile,
     UnknownSource,
 )
-from lookupd.front import is_shown
+from lookupd.front import is_shown, unpack
 from lookupd.lane import Stop
 from lookupd.principal import Principal
 from lookupd.secret import MASK
@@ -199,7 +200,8 @@ def _facts(
         case QuestionTooLarge():
             return 400, "invalid-data", None, {}
         case _:
-            logger.error("a request failed: %s", error)
+            if not isinstance(error, StateUnusable):  # which the log has told, once
+                logger.error("a request failed: %s", error)
             status, error_id = (507, "disk-full") if isinstance(error, DiskFull) else (503, "unavailable")
             return status, error_id, None, {}
 
@@ -211,6 +213,8 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
     It has no body where that would be shown as the name of a caller.
     """
     try:
+        if "Content-Encoding" in request.headers:
+            await unpack(request)
         return await handler(request)
     except web.HTTPException as error:
         answer = _told(error)

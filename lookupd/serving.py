@@ -20,6 +20,7 @@ from lookupd.lane import Lane
 from lookupd.plugins import ViewArgs
 from lookupd.rest import OPEN, RestApi, allow_origin, errors_as_json, other_origins
 from lookupd.setting import hint
+from lookupd.state.known import KnownTokens
 from lookupd.state.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Serving:
         self, sockets: Mapping[str, Sequence[socket.socket]]
     ) -> Callable[[bytes], bytes | None] | None:
         """Add every view to the application; gives what answers plain questions before it, if that may be."""
-        tokens = await self._tokens()
+        tokens = self.desk.state.tokens = await self._tokens()
         authenticator = TokenHolders(tokens, time.monotonic) if tokens else Everybody()
         guests = Guests(self.config.guests, tokens, authenticator, time.monotonic)
         headers = OPEN if self.config.http.cors else {}
@@ -149,13 +150,13 @@ class Serving:
         # What a view wants to see of every request, it is to see of all.
         return lane.reply if _parts(self.app) == own_parts else None
 
-    async def _tokens(self) -> Tokens | None:
+    async def _tokens(self) -> KnownTokens | None:
         """The tokens of those who may ask; None where everybody may."""
         if self.config.auth.mode == "none":
             return None
         tokens = await asyncio.to_thread(Tokens, self.config.data / "state.db")
         self._stack.callback(tokens.close)
-        return tokens
+        return KnownTokens(tokens, time.monotonic)
 
 
 def _parts(app: web.Application) -> tuple[int, int]:

@@ -85,3 +85,11 @@ async def test_whoever_asks_a_directory_is_told():
     report = await checkup.ask(source)
     assert "1 of 'number' hold no telephone number, such as 'none'" in report.oddities
     assert report.is_well
+
+
+async def test_whoever_asks_a_directory_is_told_what_is_too_large():
+    source = source_of(Directory(rows=[{**ADA, "photo": "x" * 100_000}]), **COLUMNS)
+    report = await checkup.ask(source)
+    [told] = [oddity for oddity in report.oddities if "photo" in oddity]
+    assert told.startswith("1 contacts are kept without 'photo', which holds too much")
+    assert report.is_well

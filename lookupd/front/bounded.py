@@ -67,6 +67,7 @@ class Bounded(web.RequestHandler):
             lingering_time=watch.limits.farewell_time,
             max_line_size=watch.limits.head,
             max_field_size=watch.limits.head,
+            auto_decompress=False,  # see `packed`
         )
         self._watch = watch
         self._load = watch.load

@@ -42,6 +42,14 @@ class Answers(Protocol):
     problem: str | None
 
 
+class Owned(Protocol):
+    """What the service needs of the state."""
+
+    def problem(self) -> str | None:
+        """Why it cannot be read; None when it can."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatus:
     """How a source is doing."""
@@ -123,6 +131,7 @@ class StatusService(BaseServicePlugin):
             answers=args["answers"],
             broken_plugins=args["broken_plugins"],
             front=args["load"],
+            state=args["state"],
             clock=lambda: datetime.now(UTC),
             began=datetime.now(UTC),
         )
@@ -141,6 +150,8 @@ class Status:
     clock: Callable[[], datetime]
     #: since when the sources are as they are configured
     began: datetime
+    #: None where nothing of it is used
+    state: Owned | None = None
 
     def load(self) -> dict[str, object]:
         """The connections and requests of the daemon: what there is now, and what was refused so far."""
@@ -149,6 +160,10 @@ class Status:
     def answers_problem(self) -> str | None:
         """Why remembered answers are kept in memory only; None when they are written."""
         return self.answers.problem
+
+    def state_problem(self) -> str | None:
+        """Why `state.db` cannot be read, with the remedy; None when it can, or need not."""
+        return self.state.problem() if self.state is not None else None
 
     def index_problem(self) -> str | None:
         """Why the index cannot answer, with what SQLite says; None when it can."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lookupd.datafile import which
+from lookupd.errors import DataDamaged
 from lookupd.sql import statements
 from lookupd.state import database
 
@@ -86,18 +87,32 @@ class Tokens:
     def all(self) -> list[Token]:
         """Every token, revoked ones too, the oldest first."""
         with database.told(self._path):
-            return [_token(row) for row in self._opened().execute(_SQL["all"])]
+            return [self._read(row) for row in self._opened().execute(_SQL["all"])]
 
     def find(self, secret: str) -> Token | None:
         """The token with this secret, unless it was revoked. Some microseconds."""
         with database.told(self._path):
             row = self._opened().execute(_SQL["by_hash"], (_hash(secret),)).fetchone()
-        return _token(row) if row else None
+        return self._read(row) if row else None
 
     def revoke(self, id_: str, now: datetime) -> bool:
         """Make a token useless; False when there is none of this id that was not revoked already."""
         with database.told(self._path):
             return self._opened().execute(_SQL["revoke"], (now.timestamp(), id_)).rowcount > 0
+
+    def check(self) -> None:
+        """Look at the whole file, and each token. Raises DataDamaged, or another DataError."""
+        with database.told(self._path):
+            said = self._opened().execute("PRAGMA quick_check(1)").fetchone()[0]
+        if said != "ok":
+            raise DataDamaged(str(self._path), said)
+        self.all()
+
+    def _read(self, row: Sequence[Any]) -> Token:
+        try:
+            return _token(row)
+        except (ValueError, TypeError, OverflowError, OSError) as error:
+            raise DataDamaged(str(self._path), f"a token cannot be read: {error}") from error
 
     def _opened(self) -> sqlite3.Connection:
         """A connection to the file that lies there now: a damaged one may have been replaced by a backup."""

@@ -7,6 +7,7 @@ import fcntl
 import logging
 import sqlite3
 import time
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +26,7 @@ from lookupd.errors import (
     SyncRunning,
 )
 from lookupd.index import database
+from lookupd.oversize import oddities
 from lookupd.principal import Principal
 from lookupd.sync import callers
 from lookupd.sync.behind import step_back
@@ -56,6 +58,8 @@ class _Pulled:
     rows: int = 0
     refused: int = 0
     reasons: list[str] = field(default_factory=list)
+    #: how often each column was left out
+    left_out: Counter[str] = field(default_factory=Counter)
     is_full: bool = True
     cursor: str | None = None
 
@@ -221,6 +225,7 @@ class Run:
             self._pulled.rows += len(batch.rows)
             self._pulled.refused += len(batch.refused)
             self._pulled.reasons += batch.refused[: REASONS - len(self._pulled.reasons)]
+            self._pulled.left_out.update(batch.left_out)
             self._progress(self._pulled.rows)
 
     async def _confirm(self, stage: Stage) -> None:
@@ -241,7 +246,7 @@ class Run:
             is_full=self._pulled.is_full,
             cursor=self._pulled.cursor,
             refused=self._pulled.refused,
-            oddities=(*stage.oddities(), *self._pulled.reasons),
+            oddities=(*stage.oddities(), *oddities(self._pulled.left_out), *self._pulled.reasons),
             error=error,
         )
 

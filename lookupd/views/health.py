@@ -36,4 +36,6 @@ class HealthView(BaseViewPlugin):
         reasons += [f"{plugin}: does not load" for plugin in self._status.broken_plugins]
         if self._status.answers_problem() is not None:
             reasons.append("remembered answers cannot be written")
+        if self._status.state_problem() is not None:
+            reasons.append("state.db cannot be read, so tokens cannot be checked")
         return json_response({"status": "degraded" if reasons else "ok", "reasons": reasons})

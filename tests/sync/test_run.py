@@ -162,6 +162,18 @@ async def test_refused_rows_are_left_out_counted_and_told(ground, source, direct
     )
 
 
+async def test_cells_that_are_too_large_are_left_out_and_told(ground, source, directory):
+    directory.rows = [{**ADA, "photo": "x" * 100_000}, {**BOB, "photo": ["x"] * 100_000}]
+    assert counts(await ground.sync(source)) == (2, 0, 0, 0)
+    assert ground.names() == [ADA["name"], BOB["name"]]
+    [told] = (await ground.runs())[0].oddities
+    assert told.startswith(
+        "2 contacts are kept without 'photo', which holds too much (at most 65536 characters"
+    )
+    assert counts(await ground.sync(source)) == (0, 0, 0, 2)
+    ground.check()
+
+
 async def test_of_many_refused_rows_the_first_reasons_are_told(ground, source, directory):
     directory.rows = [[n] for n in range(1200)]
     await ground.sync(source)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override
 
-from lookupd.errors import GuestUnknown, LookupdError, QuestionError, Throttled
+from lookupd.errors import GuestUnknown, LookupdError, QuestionError, StateUnusable, Throttled
 from lookupd.plugins import BaseViewPlugin, ViewArgs
 from lookupd.setting import switch
 from lookupd.views.caller_id.caller import Callers
@@ -80,7 +80,8 @@ def quiet(answering: Answering, complain: Callable[[str], None]) -> Handler:
             complain(str(error))
             return _failed("question", 404)
         except LookupdError as error:
-            logger.error("a caller's name could not be asked for: %s", error)  # noqa: TRY400 - it tells all
+            if not isinstance(error, StateUnusable):  # which the log has told, once
+                logger.error("a caller's name could not be asked for: %s", error)  # noqa: TRY400 - it tells all
             return _failed("lookupd", 503)
         except Exception:
             # Not left to those who answer JSON, which would be shown as a name; and the path, which the log

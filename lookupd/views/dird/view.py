@@ -244,6 +244,7 @@ class StatusResource:
         tenant = request[PRINCIPAL].tenant
         problem = self._status.index_problem()
         unwritten = self._status.answers_problem()
+        unread = self._status.state_problem()
         known = [] if problem else await self._status.sources()
         return {
             "master_tenant": {"status": "ok"},
@@ -251,6 +252,7 @@ class StatusResource:
             "bus_consumer": {"status": "ok", "reason": "there is no message bus, and none is needed"},
             "index": {"status": "fail" if problem else "ok", "trouble": problem},
             "answers": {"status": "fail" if unwritten else "ok", "trouble": unwritten},
+            "state": {"status": "fail" if unread else "ok", "trouble": unread},
             "load": {"status": "ok", **self._status.load()},
             "plugins": {
                 name: {"status": "fail", "trouble": reason}

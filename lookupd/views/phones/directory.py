@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 
-from lookupd.errors import GuestUnknown, LookupdError, QuestionError, Throttled
+from lookupd.errors import GuestUnknown, LookupdError, QuestionError, StateUnusable, Throttled
 from lookupd.views.phones import query
 from lookupd.views.phones.document import clean, is_seen
 from lookupd.views.phones.found import REACH, Found, entry_of
@@ -93,6 +93,8 @@ class Directory:
         except Throttled as error:
             headers = {"Retry-After": str(int(error.seconds) + 1)}
             return _told(asked, sheet, sheet.texts("Too many requests"), status=429, headers=headers)
+        except StateUnusable:  # the log has told it, once
+            return _told(asked, sheet, sheet.texts(_UNREACHABLE), status=503)
         except LookupdError:
             logger.exception("a phone's question failed")
             return _told(asked, sheet, sheet.texts(_UNREACHABLE), status=503)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,6 +44,8 @@ logger = logging.getLogger(__name__)
 ROOM = 16
 #: how long a plugin may take to load, in seconds
 LOADING = 30.0
+#: how long a question waits for that
+LOADED_SOON = 0.2
 #: first and longest pause before a source that does not load is loaded again, in seconds
 RETRY_FIRST, RETRY_LAST = 1.0, 300.0
 
@@ -89,6 +92,8 @@ class Source(Pullable):
         #: who may search it live; what comes of that never keeps anybody from asking about numbers
         self.search_gate = Gate(SearchNews(news), self.timeout, ROOM * share(live.threads), clock)
         self._probes: set[asyncio.Task[Any]] = set()
+        #: set when it has been loaded for the first time, or could not be
+        self._loading: asyncio.Event | None = None
 
     @property
     def rules(self) -> NumberRules:
@@ -151,7 +156,16 @@ class Source(Pullable):
 
         Raises PluginError with the reason, and remembers it.
         """
-        await self._boundary.open(self._plugin, self.load_args(), patience)
+        try:
+            await self._boundary.open(self._plugin, self.load_args(), patience)
+        finally:
+            loading, self._loading = self._loading, None
+            if loading is not None:
+                loading.set()
+
+    def is_to_load(self) -> None:
+        """It is about to be loaded for the first time: who asks it meanwhile waits for that."""
+        self._loading = asyncio.Event()
 
     async def keep_opening(self) -> None:
         """Load the plugin, trying again with growing pauses for as long as it does not load."""
@@ -191,6 +205,7 @@ class Source(Pullable):
 
         Raises SourceDown or SourceBusy at once where it may not be asked, like every live question.
         """
+        await self._loaded(timeout)
         spelt = {number: texts async for number in in_pieces(numbers) if (texts := self._spellings(number))}
         if not spelt:
             return {}
@@ -206,6 +221,7 @@ class Source(Pullable):
 
     async def search(self, term: str, principal: Principal, timeout: timedelta) -> list[Contact]:  # noqa: ASYNC109 - the deadline is the point
         """The contacts that hold a text, as the directory finds them. Questions about numbers go first."""
+        await self._loaded(timeout)
         asker = self._asker(principal, timeout, Urgency.LOW)
 
         async def ask() -> list[Contact]:
@@ -223,6 +239,7 @@ class Source(Pullable):
         timeout: timedelta,  # noqa: ASYNC109 - the deadline is the point
     ) -> list[Contact]:
         """The contacts with these unique ids; unknown ids are left out."""
+        await self._loaded(timeout)
         asker = self._asker(principal, timeout)
         async with self._boundary.asking("list", timeout, asker):
             rows = await self._boundary.call("list", [*uids], asker=asker)
@@ -256,6 +273,13 @@ class Source(Pullable):
         self.depends_on_caller = getattr(plugin, "depends_on_caller", True)
         self._asks_live_when_synced = getattr(plugin, "asks_live_when_synced", True)
         return plugin
+
+    async def _loaded(self, limit: timedelta) -> None:
+        """Wait until it is loaded, if that is under way; it may come to nothing, or take too long."""
+        if self._loading is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(limit.total_seconds(), LOADED_SOON)):
+                    await self._loading.wait()
 
     def _spellings(self, number: Number) -> tuple[str, ...]:
         return spellings(number, self.rules, self._spelt)

@@ -62,6 +62,7 @@ class Sources:
         """Begin to load every source of its own; one that does not load is tried again and again."""
         for source in self:
             if source in self._own:
+                source.is_to_load()
                 task = asyncio.create_task(source.keep_opening(), name=f"open-{source.name}")
                 self._opening[source] = task
 

@@ -29,7 +29,7 @@ from lookupd.errors import (
 from lookupd.health import Breaker
 from lookupd.loader import Loader
 from lookupd.number import Number
-from lookupd.source import ROOM, Source, State
+from lookupd.source import LOADED_SOON, ROOM, Source, State
 from tests.fakes import ADA, BOB, NOBODY, Directory, FakeLoader, config_of, source_of, until
 from tests.faults.clock import FakeTime
 
@@ -773,6 +773,53 @@ async def test_a_plugin_that_does_not_load_is_told_with_its_reason():
     assert (source.state, source.reason) == (State.FAILED, "OSError: no route")
     with pytest.raises(SourceClosed, match="OSError: no route"):
         await ask_search(source)
+
+
+class Late(Plain):
+    """Loads when it is told to."""
+
+    def __init__(self, gate, rows=(ADA, BOB)):
+        super().__init__(rows)
+        self.gate = gate
+
+    async def load(self, args):
+        super().load(args)
+        await self.gate.wait()
+
+
+@pytest.mark.parametrize("question", ["reverse", "search", "by_uid"])
+async def test_who_asks_while_it_loads_for_the_first_time_waits_for_that(question):
+    gate = asyncio.Event()
+    source = source_with(Late(gate))
+    source.is_to_load()
+    asking = asyncio.create_task(
+        {
+            "reverse": lambda: source.reverse(ADAS, NOBODY, LONG),
+            "search": lambda: source.search("Ada", NOBODY, LONG),
+            "by_uid": lambda: source.by_uid(["1"], NOBODY, LONG),
+        }[question]()
+    )
+    opening = asyncio.create_task(source.open())
+    await asyncio.sleep(LOADED_SOON / 4)
+    assert not asking.done()
+    gate.set()
+    assert await asking
+    await opening
+    await source.close()
+
+
+async def test_what_loads_for_long_keeps_nobody_waiting_for_long():
+    source = source_with(Late(asyncio.Event()))
+    source.is_to_load()
+    opening = asyncio.create_task(source.open())
+    began = time.monotonic()
+    with pytest.raises(SourceClosed):
+        await source.reverse(ADAS, NOBODY, LONG)
+    assert time.monotonic() - began < LONG.total_seconds() / 2
+    opening.cancel()
+    await asyncio.wait([opening])
+    with pytest.raises(SourceClosed):
+        await source.reverse(ADAS, NOBODY, LONG)
 
 
 async def test_a_reason_the_plugin_gives_for_not_loading_stands_alone():

@@ -935,15 +935,27 @@ def test_what_was_not_open_in_time_is_there_for_the_next_question(opened, server
         assert proxy.connections == 1
 
 
-def test_the_next_question_waits_for_what_is_being_opened_already(opened, server):
+def test_only_a_few_connections_are_opened_for_nobody(opened, server):
     plugin = opened()
     with server.suspended():
-        for _ in range(3):
+        for _ in range(7):
             with pytest.raises(SourceError, match="no reply in time"):
-                plugin.search("ann", within(0.05))
-        assert len(opening(server.url)) == 1
+                plugin.search("ann", within(0.03))
+        assert len(opening(server.url)) == 4
     assert plugin.search("ann", within(5))
-    assert opening(server.url) == []
+    eventually(lambda: not opening(server.url), within=10)
+
+
+def test_a_connection_that_was_lost_while_it_was_opened_is_not_waited_for(opened, server):
+    with ThreadedProxy(port_of(server.url)) as proxy:
+        proxy.behave(BlackHole())
+        plugin = opened(ldap_uri=f"ldap://127.0.0.1:{proxy.port}")
+        for _ in range(3):
+            with pytest.raises(SourceError):
+                plugin.search("ann", within(0.03))
+        proxy.behave()
+        with over_in(0.1):
+            assert plugin.search("ann", within(4))
 
 
 def opening(uri):
@@ -953,10 +965,9 @@ def opening(uri):
 def test_questions_at_once_open_a_connection_each(opened, server):
     plugin = opened()
     with server.suspended(), ThreadPoolExecutor(3) as pool:
-        for _ in range(2):
-            asked = [pool.submit(plugin.search, "ann", within(0.1)) for _ in range(3)]
-            assert all(isinstance(one.exception(), SourceError) for one in asked)
-            assert len(opening(server.url)) == 3
+        asked = [pool.submit(plugin.search, "ann", within(0.1)) for _ in range(3)]
+        assert all(isinstance(one.exception(), SourceError) for one in asked)
+        assert len(opening(server.url)) == 3
     eventually(lambda: len(plugin._pool._idle) == 3, within=10)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from lookupd.backends.ldap.connection import Connection
     from lookupd.backends.ldap.deadline import Deadline
 
+_MOST = 4  # a source has so many threads
+
 _Opening: TypeAlias = "Future[Connection]"
 
 
@@ -22,8 +24,8 @@ class Opener:
     """Each connection is opened in a thread of its own, and has the timeouts of the settings for it.
 
     The system's resolver knows none, and a directory far away may need longer than somebody waits. So what is
-    not open in time goes on, for the next who wants one to that server; there are never more than waited at
-    once.
+    not open in time goes on, and is kept for later. Only a few go on so: when there are as many, the next who
+    wants a connection waits for one of them, which may be lost, instead of beginning another.
     """
 
     def __init__(self, open_: Callable[[str], Connection], keep: Callable[[Connection], None]) -> None:
@@ -49,10 +51,11 @@ class Opener:
 
     def _taken_over(self, uri: str) -> _Opening | None:
         with self._lock:
-            found = next((opening for opening, place in self._left.items() if place == uri), None)
-            if found is not None:
-                del self._left[found]
-            return found
+            found = [opening for opening, place in self._left.items() if place == uri]
+            if len(found) < _MOST:
+                return None
+            del self._left[found[-1]]
+            return found[-1]
 
     def _begun(self, uri: str) -> _Opening:
         opening: _Opening = Future()

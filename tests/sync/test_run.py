@@ -4,6 +4,7 @@ from uuid import UUID
 
 import pytest
 
+from lookupd.row import LONGEST_CELL
 from tests.fakes import ADA, BOB, Directory, FakeBackend, source_of
 from tests.sync.ground import people, source_with
 
@@ -171,6 +172,16 @@ async def test_cells_that_are_too_large_are_left_out_and_told(ground, source, di
         "2 contacts are kept without 'photo', which holds too much (at most 65536 characters"
     )
     assert counts(await ground.sync(source)) == (0, 0, 0, 2)
+    ground.check()
+
+
+async def test_a_contact_as_large_as_one_may_be_is_stored_and_found(ground, source, directory):
+    notes = {f"note {number}": "山" * LONGEST_CELL for number in range(2)}
+    directory.rows = [{**ADA, "name": "Ada " * (LONGEST_CELL // 4 - 1), **notes}]
+    await ground.sync(source)
+    assert (await ground.runs())[0].oddities == ()
+    assert await ground.holders(ADA["number"]) == [ADA["id"]]
+    assert await ground.search("ada") == [ADA["id"]]
     ground.check()
 
 

@@ -1,14 +1,17 @@
 """A few threads of one source's own: a hanging directory starves only itself.
 
 Unlike concurrent.futures' they are daemons, so a thread stuck in a directory's library never keeps the
-process from ending, and what waits for them is bounded. What is less urgent never takes all of them.
+process from ending, and what waits for them is bounded. What is less urgent never takes all of them. One that
+hangs for long is replaced, as nothing ends it: a few times, for each is lost.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
@@ -18,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+
+#: seconds after which a job that nobody waits for is one that does not end
+HOPELESS = 60.0
+#: how many threads that hang are replaced, for each thread
+REPLACED = 3
 
 
 class TooManyWaiting(Exception):
@@ -47,14 +55,19 @@ class _Job:
     urgency: Urgency
     work: Callable[[], None]
     done: asyncio.Future[Any]
+    #: when it was taken in hand
+    began: float = math.inf
 
 
 class Threads:
     """At most `size` threads, started when first needed, and a bounded queue before them."""
 
-    def __init__(self, name: str, size: int, waiting: int = 64) -> None:
+    def __init__(
+        self, name: str, size: int, waiting: int = 64, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._name = name
         self._size = size
+        self._clock = clock
         most_low = share(size)
         #: how many jobs of each urgency may be in hand, and how many may wait
         self._most = {Urgency.HIGH: size, Urgency.LOW: most_low}
@@ -106,22 +119,43 @@ class Threads:
             if len(queue) >= self._waiting[place.urgency]:
                 raise TooManyWaiting
             place.is_held_up |= self._holds_up(place.urgency)
-            queue.append(_Job(urgency=place.urgency, work=work, done=done))
+            job = _Job(urgency=place.urgency, work=work, done=done)
+            queue.append(job)
             self._open += 1
+            if len(self._threads) < min(self._open, self._size + len(self._hopeless())) and not self._grows():
+                queue.remove(job)
+                self._open -= 1
+                raise TooManyWaiting
             self._changed.notify()
-            if len(self._threads) < min(self._open, self._size):
-                thread = threading.Thread(
-                    target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True
-                )
-                self._threads.append(thread)
-                thread.start()
+
+    def _grows(self) -> bool:
+        """Whether there is one thread more, or at least one."""
+        thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # the system has none left
+            return len(self._threads) > len(self._hopeless())
+        self._threads.append(thread)
+        return True
+
+    def _hopeless(self) -> list[_Job]:
+        """What keeps its thread for good, as far as threads are replaced for that."""
+        late = self._clock() - HOPELESS
+        lost = [job for job in self._in_hand if job.began < late and job.done.cancelled()]
+        return lost[: REPLACED * self._size]
+
+    def _at_work(self) -> list[_Job]:
+        """What is in hand, but for what is replaced."""
+        hopeless = self._hopeless()
+        return [job for job in self._in_hand if job not in hopeless]
 
     def _holds_up(self, urgency: Urgency) -> bool:
         """Whether a job finds no thread because of less urgent ones, and of none like it that is stuck."""
-        if urgency is Urgency.LOW or len(self._in_hand) < self._size:
+        at_work = self._at_work()
+        if urgency is Urgency.LOW or len(at_work) < self._size:
             return False
-        alike = [job for job in self._in_hand if job.urgency is urgency]
-        return len(alike) < len(self._in_hand) and not any(job.done.cancelled() for job in alike)
+        alike = [job for job in at_work if job.urgency is urgency]
+        return len(alike) < len(at_work) and not any(job.done.cancelled() for job in alike)
 
     def _work(self) -> None:
         while job := self._taken():
@@ -137,6 +171,7 @@ class Threads:
             while True:
                 job = self._next()
                 if job is not None:
+                    job.began = self._clock()
                     self._in_hand.append(job)
                     return job
                 if self._is_closed:
@@ -147,8 +182,9 @@ class Threads:
 
     def _next(self) -> _Job | None:
         """The most urgent job that somebody waits for and that may be begun now."""
+        at_work = self._at_work()
         for urgency, queue in self._queues.items():
-            while queue and sum(job.urgency is urgency for job in self._in_hand) < self._most[urgency]:
+            while queue and sum(job.urgency is urgency for job in at_work) < self._most[urgency]:
                 job = queue.popleft()
                 if not job.done.cancelled():
                     return job

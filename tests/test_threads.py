@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from lookupd.threads import Place, Threads, TooManyWaiting, Urgency
+from lookupd.threads import HOPELESS, REPLACED, Place, Threads, TooManyWaiting, Urgency
 from tests.fakes import until
 
 
@@ -252,3 +252,57 @@ def waiting(threads):
 
 def throw(error):
     raise error
+
+
+@pytest.mark.parametrize("urgency", Urgency)
+async def test_a_thread_that_hangs_for_long_is_replaced_a_few_times(gate, urgency):
+    now = 0.0
+    pool = Threads("test", 1, clock=lambda: now)
+    for replaced in range(REPLACED + 1):
+        hung = asyncio.create_task(pool.run(gate.wait))
+        await until(lambda replaced=replaced: len(pool._in_hand) == replaced + 1)
+        now += 2 * HOPELESS
+        waiting = asyncio.create_task(pool.run(lambda: "well", Place(urgency=urgency)))
+        await asyncio.sleep(0.01)
+        assert not waiting.done(), "somebody waits for what takes so long"
+        hung.cancel()
+        await asyncio.wait([hung])
+        if replaced < REPLACED:
+            assert await pool.run(lambda: "better") == "better"
+            assert await waiting == "well"
+    assert (len(pool._threads), pool.stuck) == (REPLACED + 1, REPLACED + 1)
+    gate.set()
+    assert await waiting == "well"
+    pool.close()
+
+
+async def test_a_thread_that_hangs_for_a_short_time_is_not_replaced(gate):
+    pool = Threads("test", 1)
+    hung = asyncio.create_task(pool.run(gate.wait))
+    await until(lambda: pool._in_hand)
+    hung.cancel()
+    waiting = asyncio.create_task(pool.run(lambda: "well"))
+    await until(lambda: pool.stuck)
+    assert len(pool._threads) == 1
+    gate.set()
+    assert await waiting == "well"
+    pool.close()
+
+
+async def test_where_the_system_has_no_thread_left_those_that_are_there_do_it(threads, gate, monkeypatch):
+    def start(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(TooManyWaiting):
+            await threads.run(lambda: "well")
+    assert await threads.run(lambda: "well") == "well"
+    first = asyncio.create_task(threads.run(gate.wait))
+    await until(lambda: threads._in_hand)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        second = asyncio.create_task(threads.run(lambda: "later"))
+        await asyncio.sleep(0)
+    gate.set()
+    assert (await first, await second) == (True, "later")

@@ -259,8 +259,9 @@ async def test_a_thread_that_hangs_for_long_is_replaced_a_few_times(gate, urgenc
     now = 0.0
     pool = Threads("test", 1, clock=lambda: now)
     for replaced in range(REPLACED + 1):
-        hung = asyncio.create_task(pool.run(gate.wait))
-        await until(lambda replaced=replaced: len(pool._in_hand) == replaced + 1)
+        begun = threading.Event()
+        hung = asyncio.create_task(pool.run(lambda begun=begun: begun.set() or gate.wait()))
+        await until(begun.is_set)
         now += 2 * HOPELESS
         waiting = asyncio.create_task(pool.run(lambda: "well", Place(urgency=urgency)))
         await asyncio.sleep(0.01)

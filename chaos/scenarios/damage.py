@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chaos.caller import WRONG, word
 from chaos.ground import known, rows
-from chaos.scenario import Scenario, claim, none, noted
+from chaos.scenario import Scenario, Track, claim, none, noted
 from tests.faults.damage import DAMAGES, flip_bits
 from tests.faults.signals import eventually
 from tests.process import RunningDaemon, lookupd, write_config, write_csv
@@ -171,4 +171,5 @@ SCENARIO = Scenario(
     f"then it starts, and everybody is asked for every {REST:g} s until all are named and found, for "
     f"{PATIENCE:.0f} s at most",
     run=run,
+    track=Track.BUSY,
 )

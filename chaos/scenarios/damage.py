@@ -69,6 +69,7 @@ class Lane:
                 done = self._damage(running)
                 for _ in range(LOOKS):
                     self._look(daemon, done)
+                eventually(self._index.exists, within=PATIENCE)  # so that there is something to damage
                 self._end(daemon)
             if stopped is not None:
                 done = f"{done}, {self._damage_stopped(stopped)}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 
 MILLISECONDS = 1000
@@ -22,6 +23,17 @@ class Figure:
     is_timing: bool = False
 
 
+class Track(Enum):
+    """Beside what a scenario may be played."""
+
+    #: nothing else: its figures are times
+    ALONE = auto()
+    #: the busy ones: it counts, and waits most of the time
+    CALM = auto()
+    #: the calm ones, and gives way to them: it counts, and computes all the time
+    BUSY = auto()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """How one promise is put to the test."""
@@ -33,6 +45,7 @@ class Scenario:
     how: str
     #: `run(scale, folder)` with an empty folder; a scale of 1 is the whole, 0.05 a short form
     run: Callable[[float, Path], Sequence[Figure]]
+    track: Track = Track.ALONE
 
     @property
     def key(self) -> str:

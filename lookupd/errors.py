@@ -41,8 +41,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,6 +56,8 @@ def reason_of(error: BaseException) -> str:
     """
     if isinstance(error, LookupdError):
         return str(error)
+    from pydantic import ValidationError  # noqa: PLC0415 - what only opens a database need not wait for it
+
     if isinstance(error, ValidationError):
         mistakes = error.errors(include_url=False, include_context=False, include_input=False)
         told = ((".".join(map(str, mistake["loc"])), mistake["msg"]) for mistake in mistakes)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from chaos import run, table
-from chaos.scenario import Scenario, claim, exactly, none, noted, ratio, some, within
+from chaos.scenario import Scenario, Track, claim, exactly, none, noted, ratio, some, within
 from chaos.scenarios import SCENARIOS
 from tests.document import ROOT, read, sections
 
@@ -37,13 +40,16 @@ def test_what_can_be_counted_holds_in_the_short_form_and_times_are_told(key, pla
     assert all(re.search(r"\d", figure.text) for figure in figures if figure.is_timing)
 
 
-def scenario(*figures, fails=None, id="R0"):  # noqa: A002 - as the field is called
+def scenario(*figures, fails=None, id="R0", track=Track.ALONE, seconds=0):  # noqa: A002 - as the field is called
     def played(_scale, _folder):
+        time.sleep(seconds)
         if fails:
             raise fails
         return figures
 
-    return Scenario(id=id, name="example", promised="all | is well", how="by looking", run=played)
+    return Scenario(
+        id=id, name="example", promised="all | is well", how="by looking", run=played, track=track
+    )
 
 
 def test_a_scenario_holds_if_all_of_its_figures_do():
@@ -142,6 +148,57 @@ def test_a_promise_that_does_not_hold_is_an_exit_code_and_is_shown(play_all, tmp
 def test_a_part_of_a_run_leaves_the_page_alone(play_all, page, arguments):
     assert play_all(GOOD, BAD, arguments=arguments) == 1
     assert "of yesterday" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_what_only_counts_is_played_side_by_side_and_all_else_after_it(play_all, page, capfd):
+    busy = scenario(none(0, "errors"), id="R3", track=Track.BUSY, seconds=0.6)
+    calm = scenario(none(0, "lost"), id="R2", track=Track.CALM, seconds=0.3)
+    assert play_all(scenario(none(0, "late"), id="R1"), calm, busy) == 0
+    told = re.findall(r"(?m)^(R\d) example: holds", capfd.readouterr().out)
+    assert told == ["R2", "R3", "R1"]
+    rows = re.findall(r"\| (R\d) example .+ 0 (\w+) \|", page.read_text(encoding="utf-8"))
+    assert rows == [("R1", "late"), ("R2", "lost"), ("R3", "errors")]
+
+
+def test_a_run_that_takes_too_long_ends_and_what_was_not_played_does_not_hold(play_all, page, monkeypatch):
+    monkeypatch.setattr(run, "WHOLE", 1)
+    began = time.monotonic()
+    assert play_all(scenario(id="R1", seconds=20), scenario(none(0, "errors"), id="R2")) == 1
+    assert time.monotonic() - began < 10
+    text = page.read_text(encoding="utf-8")
+    assert "broke off: TimeoutError: no end after 1 s" in text
+    assert "broke off: TimeoutError: not played, as all together took 1 s" in text
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_track_that_cannot_be_broken_off_is_ended_with_all_that_it_has_started(play_all, page, monkeypatch):
+    monkeypatch.setattr(run, "WHOLE", 1)
+    monkeypatch.setattr(run, "SPARE", 0.2)
+    ours, theirs = os.pipe()
+    with os.fdopen(ours) as told:
+
+        def wait():
+            subprocess.run(["sleep", "100"], pass_fds=[theirs], check=True)
+
+        def stubborn(_scale, _folder):
+            with ThreadPoolExecutor(1) as threads:  # which waits for its thread, whatever comes
+                threads.submit(wait).result()
+
+        assert (
+            play_all(Scenario(id="R1", name="example", promised="", how="", run=stubborn, track=Track.BUSY))
+            == 1
+        )
+        os.close(theirs)
+        assert told.read() == ""  # nobody has it open any more
+    assert "| broke off: no end after 1 s |" in page.read_text(encoding="utf-8")
+
+
+def test_only_scenarios_without_times_are_played_beside_others(played):
+    beside = [scenario.key for scenario in SCENARIOS if scenario.track is not Track.ALONE]
+    figures = [figure for key in beside for figure in played[key].result() if figure.is_timing]
+    assert len(beside) == 6
+    assert [figure.text for figure in figures if re.search(r"\d m?s\b", figure.text)] == []
 
 
 def test_a_promise_that_nobody_knows_is_refused(play_all, capsys):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chaos.caller import WRONG, word
 from chaos.ground import known, rows
-from chaos.scenario import Scenario, claim, none, noted
+from chaos.scenario import Scenario, Track, claim, none, noted
 from tests.faults.damage import DAMAGES, flip_bits
 from tests.faults.signals import eventually
 from tests.process import RunningDaemon, lookupd, write_config, write_csv
@@ -69,6 +69,7 @@ class Lane:
                 done = self._damage(running)
                 for _ in range(LOOKS):
                     self._look(daemon, done)
+                eventually(self._index.exists, within=PATIENCE)  # so that there is something to damage
                 self._end(daemon)
             if stopped is not None:
                 done = f"{done}, {self._damage_stopped(stopped)}"
@@ -171,4 +172,5 @@ SCENARIO = Scenario(
     f"then it starts, and everybody is asked for every {REST:g} s until all are named and found, for "
     f"{PATIENCE:.0f} s at most",
     run=run,
+    track=Track.BUSY,
 )

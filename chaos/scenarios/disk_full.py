@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chaos.scenario import Scenario, claim, none, noted, some, span
+from chaos.scenario import Scenario, Track, claim, none, noted, some, span
 from tests.scenarios.disk_full import disk_full
 
 if TYPE_CHECKING:
@@ -37,4 +37,5 @@ SCENARIO = Scenario(
     how=f"every write below `data` fails with ENOSPC for {SECONDS:.0f} s (injected into the daemon, its sync "
     "process and commands) while both kinds of questions are asked; then there is room",
     run=run,
+    track=Track.CALM,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chaos.ground import dialled, known, name, rows
 from chaos.load import asked, failures, lag
-from chaos.scenario import Scenario, claim, none, noted
+from chaos.scenario import Scenario, Track, claim, none, noted
 from tests.process import RunningDaemon, lookupd, write_config, write_csv
 
 if TYPE_CHECKING:
@@ -54,4 +54,5 @@ SCENARIO = Scenario(
     how=f"a CSV file of {len(PEOPLE):,} people is emptied, then has {len(LEFT)}; all are asked for; then "
     "`lookupd sync --accept-loss`",
     run=run,
+    track=Track.CALM,
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from chaos.ground import directory, gentle, known, ldap_source, port, wait_for_sync
 from chaos.load import Load, asked, failures, lag
-from chaos.scenario import Scenario, none, noted, some, span
+from chaos.scenario import Scenario, Track, none, noted, some, span
 from tests.process import RunningDaemon, write_config
 
 if TYPE_CHECKING:
@@ -58,4 +58,5 @@ SCENARIO = Scenario(
     promised="no error, no changed name in an outage; answers say that they are stale",
     how=f"slapd killed for {SECONDS:.0f} s under {RATE} questions/s about {len(PEOPLE)} synced people",
     run=run,
+    track=Track.CALM,
 )

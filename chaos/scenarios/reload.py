@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from chaos.scenario import Figure
 
-RATE, SECONDS, TIMES = 500, 8.0, 8
+RATE, SECONDS, TIMES = 500, 6.0, 8
 PEOPLE = range(500)
 
 

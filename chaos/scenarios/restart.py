@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RATE, SECONDS, TIMES = 500, 6.0, 3
 #: the same where the former daemon ends first, as systemd does it
-RATE_THERE, SECONDS_THERE, TIMES_THERE = 100, 8.0, 3
+RATE_THERE, SECONDS_THERE, TIMES_THERE = 100, 6.0, 3
 #: seconds between two of those restarts
 APART = 0.5
 PEOPLE = range(500)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from chaos.scenario import Figure
 
-RATE, SECONDS = 200, 35.0
+RATE, SECONDS = 200, 32.0
 PEOPLE = range(10)
 LIMIT = 0.02
 #: seconds between two refreshes of a number, at the least

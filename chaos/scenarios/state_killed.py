@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chaos.scenario import Scenario, exactly, none, some
+from chaos.scenario import Scenario, Track, exactly, none, some
 from tests.scenarios.state_kills import state_kills
 
 if TYPE_CHECKING:
@@ -38,4 +38,5 @@ SCENARIO = Scenario(
     how=f"a process adds tokens and tells each id once it is written; {TIMES} times SIGKILL at a random "
     "moment, the making of the file included; afterwards every id is looked for",
     run=run,
+    track=Track.BUSY,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chaos.scenario import Scenario, busy, exactly, none, noted, some
+from chaos.scenario import Scenario, Track, busy, exactly, none, noted, some
 from tests.scenarios.sync_kills import sync_kills
 
 if TYPE_CHECKING:
@@ -38,4 +38,5 @@ SCENARIO = Scenario(
     how=f"`lookupd sync` to and fro between two versions of a directory, {TIMES} times SIGKILL at a random "
     "moment; contacts, numbers and words of the index are compared, then it is synced again",
     run=run,
+    track=Track.BUSY,
 )

@@ -65,7 +65,7 @@ class Live(Protocol):
         """What sources say now, within `patience` seconds; the first that has a number counts."""
         ...
 
-    def soon(self, source: Source, number: Number, principal: Principal, held: Contact | None = None) -> None:
+    def soon(self, source: Source, number: Number, principal: Principal, held: Known | None = None) -> None:
         """Refresh behind."""
         ...
 
@@ -129,10 +129,13 @@ class Case:
     @property
     def is_named(self) -> bool:
         """Whether there is somebody to show, whatever else is said."""
-        return self._decision.best is not None
+        best = self._decision.best
+        if best is None:
+            return False
+        return best.freshness is not Freshness.EXPIRED or self._profile.settings.reverse.serve_expired
 
-    def held(self, source: Source) -> Contact | None:
-        """Who has this number itself in the index, of one source."""
+    def held(self, source: Source) -> Known | None:
+        """Who was known to have this number itself, of one source."""
         known = self._standings[source].known
         return None if known is None else _held(known)
 
@@ -323,9 +326,8 @@ def _rank(candidate: Candidate) -> int:
     return _TIERS.index(candidate.tier)
 
 
-def _held(known: Known) -> Contact | None:
-    is_held = known.origin is Origin.INDEX and known.tier in _ITSELF
-    return known.contact if is_held else None
+def _held(known: Known) -> Known | None:
+    return known if known.tier in _ITSELF else None
 
 
 def _name(contact: Contact) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
-    from lookupd.contact import Contact
+    from lookupd.answer import Known
     from lookupd.memory import Asked
     from lookupd.number import Number
     from lookupd.principal import Principal
@@ -32,8 +32,8 @@ LEFT_ALONE = 16
 #: how long questions may take to end when they are told to, in seconds
 ENDING = 1.0
 
-#: contacts of the index by their sources and numbers
-Held: TypeAlias = "Mapping[Source, Mapping[Number, Contact]]"
+#: whom sources are known to have, by numbers
+Held: TypeAlias = "Mapping[Source, Mapping[Number, Known]]"
 NOTHING: Held = MappingProxyType({})
 
 
@@ -78,7 +78,7 @@ class Live:
         question that is being asked already is not asked again. One that is not answered in time goes on to
         its source's own deadline, and is remembered for the next who asks.
 
-        `held` has contacts of the index; who they contradict is asked once more (see `confirmed`).
+        Who contradicts what is `held` is asked once more (see `confirmed`).
         """
         flights = {
             source: self._fly(source, numbers, principal, held.get(source, {}))
@@ -95,10 +95,10 @@ class Live:
             for flight in awaited:
                 self._leave(flight)
 
-    def soon(self, source: Source, number: Number, principal: Principal, held: Contact | None = None) -> None:
+    def soon(self, source: Source, number: Number, principal: Principal, held: Known | None = None) -> None:
         """Ask behind, so that the next answer is fresh; at most once in REFRESH_EVERY for each number.
 
-        `held` is who has it in the index.
+        `held` is who was known to have it.
         """
         question, now = asked(source, number, principal), self._clock()
         self._forget_refreshes(now)
@@ -122,7 +122,7 @@ class Live:
         source: Source,
         numbers: Sequence[Number],
         principal: Principal,
-        held: Mapping[Number, Contact],
+        held: Mapping[Number, Known],
     ) -> dict[Number, Flight]:
         """The flight that answers each number: one for all that are not being asked already."""
         questions = {number: asked(source, number, principal) for number in numbers}
@@ -144,13 +144,13 @@ class Live:
         source: Source,
         numbers: Mapping[Number, Asked],
         principal: Principal,
-        held: Mapping[Number, Contact],
+        held: Mapping[Number, Known],
     ) -> Heard:
         time = asyncio.get_running_loop().time
         end = time() + source.timeout.total_seconds()
         heard = await source.reverse_many([*numbers], principal, source.timeout)
         if held:
-            doubted = {number: contact for number, contact in held.items() if number in numbers}
+            doubted = {number: known for number, known in held.items() if number in numbers}
             left = timedelta(seconds=max(0.0, end - time()))
             heard = await confirmed(source, heard, doubted, principal, left)
         now = self._clock()

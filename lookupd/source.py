@@ -151,6 +151,11 @@ class Source(Pullable):
             ),
         )
 
+    @property
+    def is_stuck(self) -> bool:
+        """Whether no thread is left that could ask the directory."""
+        return self._threads.is_exhausted
+
     async def open(self, patience: float = LOADING) -> None:
         """Load the plugin, within `patience` seconds. May be called again.
 

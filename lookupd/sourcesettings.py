@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from uuid import UUID, uuid5
 
@@ -55,10 +55,15 @@ class SyncSettings(Section):
             raise ValueError(msg)
         return self
 
-    def is_overdue(self, ended: datetime, now: datetime) -> bool:
-        """Whether the run after one that ended at `ended` should have ended, too, however long it takes."""
-        every = self.every if self.cron is None else None
-        late = self.timeout if every is None else min(self.timeout, every)
+    def is_overdue(self, ended: datetime, now: datetime, took: timedelta | None) -> bool:
+        """Whether the run after one that ended at `ended` should have ended, too.
+
+        It may take twice as long as that one `took`; as long as any run may where that is not known, as at
+        times of day.
+        """
+        late = self.timeout
+        if self.cron is None and self.every is not None and took is not None:
+            late = min(late, max(_LATE, self.every, 2 * took))
         return now - self._due(ended) > self.jitter + max(_LATE, late)
 
     def _due(self, ended: datetime) -> datetime:
@@ -66,7 +71,7 @@ class SyncSettings(Section):
             return ended + (self.every or timedelta(0))
         from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 - for few, and not at the start
 
-        due: datetime = CronTrigger.from_crontab(self.cron, UTC).get_next_fire_time(None, ended)
+        due: datetime = CronTrigger.from_crontab(self.cron).get_next_fire_time(None, ended)
         return due
 
 

@@ -87,6 +87,13 @@ class Threads:
         with self._changed:
             return sum(job.done.cancelled() for job in self._in_hand)
 
+    @property
+    def is_exhausted(self) -> bool:
+        """Whether all threads that there may be are stuck."""
+        with self._changed:
+            at_work = self._at_work()
+            return len(at_work) >= self._size and all(job.done.cancelled() for job in at_work)
+
     async def run(self, function: Callable[[], T], place: Place | None = None) -> T:
         """Its result, or its exception. A caller that stops waiting does not stop the function.
 
@@ -117,6 +124,8 @@ class Threads:
         with self._changed:
             queue = self._queues[place.urgency]
             if len(queue) >= self._waiting[place.urgency]:
+                self._drop_given_up(queue)
+            if len(queue) >= self._waiting[place.urgency]:
                 raise TooManyWaiting
             place.is_held_up |= self._holds_up(place.urgency)
             job = _Job(urgency=place.urgency, work=work, done=done)
@@ -128,6 +137,13 @@ class Threads:
                 raise TooManyWaiting
             self._changed.notify()
 
+    def _drop_given_up(self, queue: deque[_Job]) -> None:
+        """Make room: where all threads hang, nobody takes what is waited for no more out of the queue."""
+        wanted = [job for job in queue if not job.done.cancelled()]
+        self._open -= len(queue) - len(wanted)
+        queue.clear()
+        queue.extend(wanted)
+
     def _grows(self) -> bool:
         """Whether there is one thread more, or at least one."""
         thread = threading.Thread(target=self._work, name=f"{self._name}-{len(self._threads)}", daemon=True)
@@ -138,11 +154,14 @@ class Threads:
         self._threads.append(thread)
         return True
 
-    def _hopeless(self) -> list[_Job]:
-        """What keeps its thread for good, as far as threads are replaced for that."""
+    def _lost(self) -> list[_Job]:
+        """What keeps its thread for good."""
         late = self._clock() - HOPELESS
-        lost = [job for job in self._in_hand if job.began < late and job.done.cancelled()]
-        return lost[: REPLACED * self._size]
+        return [job for job in self._in_hand if job.began < late and job.done.cancelled()]
+
+    def _hopeless(self) -> list[_Job]:
+        """The same, as far as threads are replaced for that."""
+        return self._lost()[: REPLACED * self._size]
 
     def _at_work(self) -> list[_Job]:
         """What is in hand, but for what is replaced."""
@@ -155,7 +174,9 @@ class Threads:
         if urgency is Urgency.LOW or len(at_work) < self._size:
             return False
         alike = [job for job in at_work if job.urgency is urgency]
-        return len(alike) < len(at_work) and not any(job.done.cancelled() for job in alike)
+        lost = self._lost()
+        is_any_behind = any(job.urgency is not urgency and job not in lost for job in at_work)
+        return is_any_behind and not any(job.done.cancelled() for job in alike)
 
     def _work(self) -> None:
         while job := self._taken():

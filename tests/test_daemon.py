@@ -165,7 +165,7 @@ def test_it_ends_at_once_when_nothing_is_asked_though_connections_are_kept_and_a
         with suspended(sync):
             began = time.monotonic()
             assert daemon.stop() == 0
-            assert time.monotonic() - began < 0.8
+            assert time.monotonic() - began < 3, "neither waits for its patience"
         daemon.wait_for_end_of_log()
         assert "INFO    lookupd.supervisor: the sync process did not end within 0.1 s: killed" in daemon.log
 

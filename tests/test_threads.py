@@ -307,3 +307,58 @@ async def test_where_the_system_has_no_thread_left_those_that_are_there_do_it(th
         await asyncio.sleep(0)
     gate.set()
     assert (await first, await second) == (True, "later")
+
+
+async def test_what_is_given_up_behind_threads_that_hang_keeps_no_place(gate):
+    now = 0.0
+    pool, begun = Threads("test", 1, waiting=4, clock=lambda: now), threading.Event()
+    asked = [asyncio.create_task(pool.run(lambda: begun.set() or gate.wait()))]
+    await until(begun.is_set)
+    asked += [asyncio.create_task(pool.run(gate.wait)) for _ in range(4)]
+    await until(lambda: waiting(pool) == 4)
+    with pytest.raises(TooManyWaiting):
+        await pool.run(lambda: None)
+    for one in asked:
+        one.cancel()
+    await asyncio.wait(asked)
+    now = 2 * HOPELESS
+    assert await pool.run(lambda: "well") == "well"
+    assert len(pool._threads) == 2
+    pool.close()
+
+
+async def test_a_pool_is_exhausted_while_all_its_threads_hang_and_none_is_replaced(gate):
+    now = 0.0
+    pool = Threads("test", 2, clock=lambda: now)
+    for count in range(1, 2 * (REPLACED + 1) + 1):
+        begun = threading.Event()
+        hung = asyncio.create_task(pool.run(lambda begun=begun: begun.set() or gate.wait()))
+        await until(begun.is_set)
+        assert not pool.is_exhausted, "somebody waits for it"
+        hung.cancel()
+        await asyncio.wait([hung])
+        assert pool.is_exhausted is (count % 2 == 0)
+        if count % 2 == 0:
+            now += 2 * HOPELESS
+            assert pool.is_exhausted is (count == 2 * (REPLACED + 1))
+    pool.close()
+
+
+async def test_what_is_lost_holds_nobody_up(gate):
+    """Else a question about a number would say nothing of a directory whose threads all hang in searches."""
+    now = 0.0
+    pool = Threads("test", 1, clock=lambda: now)
+    for count in range(REPLACED + 1):
+        begun = threading.Event()
+        hung = asyncio.create_task(pool.run(lambda begun=begun: begun.set() or gate.wait(), low()))
+        await until(begun.is_set)
+        hung.cancel()
+        await asyncio.wait([hung])
+        now += 2 * HOPELESS
+        place = Place()
+        late = asyncio.create_task(pool.run(lambda: None, place))
+        await until(lambda count=count, late=late: late.done() or (count == REPLACED and waiting(pool)))
+        assert not place.is_held_up
+    gate.set()
+    await late
+    pool.close()

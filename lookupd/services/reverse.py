@@ -20,8 +20,7 @@ from lookupd.plugins import BaseServicePlugin, ServiceArgs
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from lookupd.answer import Answer
-    from lookupd.contact import Contact
+    from lookupd.answer import Answer, Known
     from lookupd.index.reader import Synced
     from lookupd.number import Number
     from lookupd.principal import Principal
@@ -154,13 +153,13 @@ def _pulled_at(profile: Profile, synced: Mapping[str, Synced]) -> dict[str, date
     }
 
 
-def _held(cases: Sequence[Case]) -> dict[Source, dict[Number, Contact]]:
-    """Whom the index has with the numbers that are asked for, of the sources that are asked."""
-    held: defaultdict[Source, dict[Number, Contact]] = defaultdict(dict)
+def _held(cases: Sequence[Case]) -> dict[Source, dict[Number, Known]]:
+    """Who is known to have the numbers that are asked for, of the sources that are asked."""
+    held: defaultdict[Source, dict[Number, Known]] = defaultdict(dict)
     for case in cases:
         for source in case.to_ask():
-            if case.number is not None and (contact := case.held(source)) is not None:
-                held[source][case.number] = contact
+            if case.number is not None and (known := case.held(source)) is not None:
+                held[source][case.number] = known
     return held
 
 

@@ -220,4 +220,5 @@ class Status:
         if synced is not None and synced.synced_at is not None:
             ends.append(synced.synced_at)
         last = max(ends, default=self.began)
-        return last if settings.is_overdue(last, self.clock()) else None
+        took = timedelta(seconds=runs[0].seconds) if runs else None
+        return last if settings.is_overdue(last, self.clock(), took) else None

@@ -239,7 +239,7 @@ class Schedule:
         span = pause(failures, settings.every)
         if job is not None and (job.next_run_time is None or datetime.now(UTC) + span < job.next_run_time):
             self._pull_in(span, source.uuid)
-        if stuck.is_stuck(source) and self._replacing is None:
+        if source.is_stuck and self._replacing is None:
             logger.error(
                 "source %r: all its threads hang in its back-end, nothing can be pulled from it any more; "
                 "the sync process is replaced",
@@ -254,7 +254,7 @@ class Schedule:
         end = time.monotonic() + stuck.patience(self._at_work()).total_seconds()
         while (others := self._at_work().values()) and (left := end - time.monotonic()) > 0:
             await asyncio.wait(others, timeout=left)
-        if any(map(stuck.is_stuck, self._sources.values())):
+        if any(source.is_stuck for source in self._sources.values()):
             self._replace()
         self._replacing = None
 
@@ -263,7 +263,7 @@ class Schedule:
         return {
             source: self._running[uuid]
             for uuid, source in self._sources.items()
-            if uuid in self._running and not stuck.is_stuck(source)
+            if uuid in self._running and not source.is_stuck
         }
 
 

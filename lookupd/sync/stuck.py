@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from lookupd.config import LiveSettings
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -16,12 +14,6 @@ if TYPE_CHECKING:
 REPLACE_AFTER = timedelta(minutes=10)
 #: how long a run may take beyond the time in which it may pull, before it is broken off for others' sake
 GRACE = timedelta(minutes=1)
-
-
-def is_stuck(source: Source) -> bool:
-    """Whether no thread is left that could ask the directory."""
-    threads = (source.settings.live or LiveSettings()).threads
-    return source.condition.stuck_threads >= threads
 
 
 def patience(sources: Iterable[Source]) -> timedelta:

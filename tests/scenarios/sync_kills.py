@@ -38,6 +38,7 @@ import itertools, os, shutil, sys, threading, time
 from lookupd.sync import process, run
 process.step_back = run.step_back = lambda: None
 source, *versions = sys.argv[2:]
+del sys.argv[2:]
 os.dup2(os.pipe()[0], 0)  # it goes on until its standard input ends
 def change():
     for version in itertools.cycle(versions):

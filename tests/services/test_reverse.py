@@ -14,6 +14,7 @@ from lookupd.errors import SourceError, UnknownProfile
 from lookupd.freshness import Freshness
 from lookupd.glance import NOBODY as UNSEEN
 from lookupd.glance import Seen
+from lookupd.health import PATIENCE_LEAST
 from lookupd.index.reader import Caller, Candidate, Synced
 from lookupd.live import Live
 from lookupd.memory import Memory, asked
@@ -341,12 +342,64 @@ async def test_who_is_not_found_by_the_number_is_looked_for_by_the_id(open_offic
     office = await open_office({"name": "staff"}, staff=staff)
     await office.sync()
     office.clock.move(days=days)
-    for _ in range(3):
-        assert name(await who(office)) == ADA["name"]
-        await until(lambda: not office.live._flying)
-    answer = await who(office)
-    assert (answer.known.origin, answer.known.freshness) == (Origin.REMEMBERED, Freshness.FRESH)
-    assert [question for question in staff.asked if question[0] == "list"] == [("list", ["1"])]
+    for times in range(1, 4):
+        for _ in range(3):
+            assert name(await who(office)) == ADA["name"]
+            await until(lambda: not office.live._flying)
+        answer = await who(office)
+        assert (answer.known.origin, answer.known.freshness) == (Origin.REMEMBERED, Freshness.FRESH)
+        assert [question for question in staff.asked if question[0] == "list"] == [("list", ["1"])] * times
+        office.clock.move(days=days)
+    staff.rows = []
+    await who(office)
+    await until(lambda: not office.live._flying)
+    assert (await who(office)).known is None
+
+
+async def test_who_has_the_number_now_is_shown_though_nobody_says_what_became_of_the_other(open_office):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff, profile={"serve_expired": False})
+    await office.sync()
+    office.clock.move(days=30)
+    staff.rows = [CYD]
+    [source] = office.sources
+
+    async def by_uid(*_):
+        raise SourceError("no such method")
+
+    source.by_uid = by_uid
+    assert name(await who(office)) == "Cyd"
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_who_has_expired_is_somebody_to_show_only_where_that_is_allowed(open_office, allowed):
+    staff = Directory(rows=[ADA])
+    office = await open_office({"name": "staff"}, staff=staff, profile={"serve_expired": allowed})
+    await office.sync()
+    office.clock.move(days=30)
+    [source] = office.sources
+    for _ in range(50):
+        source.gate.health.answered(0.001)
+    staff.gate = asyncio.Event()
+    asking = asyncio.create_task(who(office))
+    await asyncio.sleep(3 * PATIENCE_LEAST.total_seconds())
+    assert asking.done() is allowed
+    staff.gate.set()
+    assert name(await asking) == ADA["name"]
+
+
+async def test_without_ids_who_was_remembered_and_is_not_found_any_more_is_gone(open_office):
+    """The directory finds its cells however they are written; so an absence says that there is none."""
+    odd = {"id": "7", "name": "Odd One", "number": "+33 1 99 00 12 34 (desk)", "mobile": None}
+    crm = Directory(rows=[ADA])
+    office = await open_office({"name": "crm", "sync": False, "unique_column": None}, crm=crm)
+    [source] = office.sources
+    office.live._memory.put(asked(source, KEY, NOBODY), source.shape.contact(odd), office.clock())
+    office.clock.move(days=2)
+    crm.rows = []
+    assert name(await who(office)) == "Odd One"
+    await until(lambda: not office.live._flying)
+    assert (await who(office)).known is None
 
 
 async def test_of_two_who_share_a_number_the_index_names_the_one_it_did(open_office):

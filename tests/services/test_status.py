@@ -3,6 +3,7 @@
 from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -134,16 +135,30 @@ async def test_a_run_that_does_not_come_is_trouble(open_office, sync, waits, beg
     office.clock.move(**waits)
     assert (await status_of(office)).trouble is None
     office.clock.move(**begins)
+    if not is_synced:  # nobody knows how long it takes
+        office.clock.move(minutes=30)
     status = await status_of(office)
     assert status.complaint == "sync overdue"
     assert status.trouble.startswith("no run has ended since 20")
 
 
 @pytest.mark.parametrize(("minute", "is_overdue"), [(29, False), (31, True)])
-def test_a_run_by_cron_may_take_as_long_as_its_timeout(minute, is_overdue):
+def test_a_run_by_cron_may_take_as_long_as_its_timeout(monkeypatch, minute, is_overdue):
+    zone = ZoneInfo("Asia/Kathmandu")
+    monkeypatch.setattr("apscheduler.triggers.cron.get_localzone", lambda: zone)
     settings = SyncSettings.model_validate({"cron": "0 3 * * 1-5"})
-    friday, monday = datetime(2026, 1, 2, 3, 5, tzinfo=UTC), datetime(2026, 1, 5, 3, minute, tzinfo=UTC)
-    assert settings.is_overdue(friday, monday) is is_overdue
+    friday, monday = datetime(2026, 1, 2, 3, 5, tzinfo=zone), datetime(2026, 1, 5, 3, minute, tzinfo=zone)
+    for took in (None, timedelta(minutes=1)):
+        assert settings.is_overdue(friday, monday, took) is is_overdue
+
+
+@pytest.mark.parametrize(("took", "minutes"), [(1, 10), (12, 29), (20, 35), (None, 35)])
+def test_a_run_by_an_interval_may_take_twice_as_long_as_the_last_one(took, minutes):
+    settings = SyncSettings.model_validate({"every": "5m", "timeout": "30m"})
+    ended = datetime(2026, 1, 2, 3, 5, tzinfo=UTC)
+    lasted = None if took is None else timedelta(minutes=took)
+    assert not settings.is_overdue(ended, ended + timedelta(minutes=minutes), lasted)
+    assert settings.is_overdue(ended, ended + timedelta(minutes=minutes, seconds=1), lasted)
 
 
 async def test_a_run_that_failed_says_more_than_that_none_has_come_since(open_office):

@@ -85,7 +85,7 @@ async def test_runs_of_other_sources_may_end_before(ground, backend):
     other = source_of(directory, name="other", backend="fake", sync={"every": "1h"})
     stuck_one = source_with(backend, **HANGING)
     async with scheduled(ground, stuck_one, other) as wanted:
-        await until(lambda: stuck.is_stuck(stuck_one))
+        await until(lambda: stuck_one.is_stuck)
         await asyncio.sleep(0.1)
         assert wanted == []
         directory.gate.set()

@@ -400,6 +400,15 @@ async def test_connections_wait_while_no_descriptor_is_free(synced, caplog, monk
     assert caplog.text.count("connections must wait: Too many open files") == 3
 
 
+async def test_a_handed_socket_that_was_left_is_not_listened_on_again():
+    with socket.create_server(("127.0.0.1", 0)) as handed:
+        taker = object()
+        place = post.Post.on([handed], taker)
+        place.leave(taker)
+        place._listen(handed)  # as is tried again when no descriptor was free
+        assert not asyncio.get_running_loop().remove_reader(handed)
+
+
 @pytest.mark.parametrize("section", [None, True, {"port": 0}])
 def test_it_is_on_where_the_configuration_has_its_section(section):
     view = FastAgiView()

@@ -87,11 +87,11 @@ class Post:
         self._takers.remove(taker)
 
     def _taken_by(self, taker: Taker) -> Post:
-        if not self._takers:
+        self._takers.append(taker)
+        if self._takers == [taker]:
             _POSTS[self._key] = self
             for sock in self._sockets:
                 self._listen(sock)
-        self._takers.append(taker)
         return self
 
     def _take_last(self, sock: socket.socket) -> None:
@@ -101,7 +101,7 @@ class Post:
         sock.close()
 
     def _listen(self, sock: socket.socket) -> None:
-        if sock.fileno() >= 0:
+        if sock.fileno() >= 0 and self._takers:
             self._loop.add_reader(sock, self._some, sock)
 
     def _some(self, sock: socket.socket) -> None:

@@ -10,7 +10,7 @@ from tests.process import RunningDaemon, write_config, write_csv
 from tests.sync.ground import people
 
 #: how many damaged files are tried; more of them with ROUNDS=1000
-ROUNDS = int(os.environ.get("ROUNDS", "18"))
+ROUNDS = int(os.environ.get("ROUNDS", "9"))
 
 
 async def test_damaged_copies_are_right_again_soon_and_never_wrong(tmp_path):

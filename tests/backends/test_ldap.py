@@ -725,7 +725,9 @@ def test_no_descriptor_is_left_open(server, encrypted, certificates, authority):
         plugin.unload()
         return len(list(Path("/proc/self/fd").iterdir()))
 
-    assert open_and_close() == open_and_close()
+    # What tests before have left to threads may be closed just now.
+    counts = [open_and_close() for _ in range(5)]
+    assert counts[-1] <= counts[0]
 
 
 # LDAPMessage 1, the start of a BindResponse whose rest never comes

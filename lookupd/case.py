@@ -11,7 +11,7 @@ from lookupd.decision import Decision, Standing, Word, takes_back, tier_of
 from lookupd.errors import IndexUnusable, SourceDown, SourceError
 from lookupd.freshness import Freshness
 from lookupd.glance import keys
-from lookupd.number import Number, Tier, parse
+from lookupd.number import ITSELF, Number, Tier, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from lookupd.source import Source
     from lookupd.vigil import Said
 
-#: the tiers, best first, and those by which a contact has the number itself
+#: the tiers, best first
 _TIERS = tuple(Tier)
-_ITSELF = frozenset({Tier.EXACT, Tier.EXTENSION})
 
 
 class Index(Protocol):
@@ -111,7 +110,7 @@ class Case:
                 source: self._standing(source, self.number, indexed.get(source.uuid))
                 for source in self._profile.reverse
             }
-            self._hides_blocks = any(known.tier in _ITSELF for known in indexed.values())
+            self._hides_blocks = any(known.tier in ITSELF for known in indexed.values())
             self._fall_back(self.number)
         self._decision = Decision(list(self._standings.values()))
 
@@ -202,10 +201,10 @@ class Case:
     def _fall_back(self, number: Number) -> None:
         """Look for blocks, if the index had somebody with the number itself, and nobody has it any more."""
         held = (standing.known for standing in self._standings.values())
-        if not self._hides_blocks or any(known is not None and known.tier in _ITSELF for known in held):
+        if not self._hides_blocks or any(known is not None and known.tier in ITSELF for known in held):
             return
         self._hides_blocks = False
-        indexed = self._read(number, [key for key in keys(number, self._profile) if key[0] not in _ITSELF])
+        indexed = self._read(number, [key for key in keys(number, self._profile) if key[0] not in ITSELF])
         for source, standing in self._standings.items():
             known = indexed.get(source.uuid)
             if known is not None and standing.known is None and self._counts(standing, known):
@@ -240,12 +239,12 @@ class Case:
         if (
             known is not None
             and settled_at is not None
-            and known.tier in _ITSELF
+            and known.tier in ITSELF
             and not takes_back(said, known, settled_at)
         ):
             return self._has(source, known)
         self._story.add("{!r} said at {:%F %T} UTC: nobody has this number", source.name, said.at)
-        if known is None or known.tier in _ITSELF or known.freshness is Freshness.EXPIRED:
+        if known is None or known.tier in ITSELF or known.freshness is Freshness.EXPIRED:
             return Standing(source=source.name, asks_live=source.asks_live, word=Word.ABSENT)
         standing = self._has(source, known)
         standing.was_asked = True
@@ -327,7 +326,7 @@ def _rank(candidate: Candidate) -> int:
 
 
 def _held(known: Known) -> Known | None:
-    return known if known.tier in _ITSELF else None
+    return known if known.tier in ITSELF else None
 
 
 def _name(contact: Contact) -> str:

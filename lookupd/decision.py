@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from lookupd.answer import Failure
 from lookupd.freshness import Freshness
-from lookupd.number import Tier, match
+from lookupd.number import ITSELF, Tier, match
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -106,7 +106,7 @@ def takes_back(absence: Remembered, known: Known, settled_at: datetime) -> bool:
 
     Directories are asked for exact numbers only.
     """
-    return absence.at >= settled_at and known.tier in {Tier.EXACT, Tier.EXTENSION}
+    return absence.at >= settled_at and known.tier in ITSELF
 
 
 def _can_ask(standing: Standing) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lookupd.answer import Origin
 from lookupd.errors import SourceError
-from lookupd.number import Tier, match
+from lookupd.number import ITSELF, match
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from lookupd.number import Number
     from lookupd.principal import Principal
     from lookupd.source import Heard, Source
-
-_ITSELF = frozenset({Tier.EXACT, Tier.EXTENSION})
 
 
 async def confirmed(
@@ -71,4 +69,4 @@ def _is_doubted(contact: Contact, word: Contact | SourceError | None) -> bool:
 
 
 def _has(contact: Contact, number: Number) -> bool:
-    return any(match(number, listed.number) in _ITSELF for listed in contact.numbers)
+    return any(match(number, listed.number) in ITSELF for listed in contact.numbers)

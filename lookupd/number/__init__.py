@@ -4,12 +4,13 @@ Pure: no clock, no input, no output. How numbers are read is told in docs/number
 """
 
 from lookupd.number.cell import parse_cell
-from lookupd.number.key import Number, Tier, match, match_extension, question_keys, suffix_key
+from lookupd.number.key import ITSELF, Number, Tier, match, match_extension, question_keys, suffix_key
 from lookupd.number.reading import NumberRules, parse
 from lookupd.number.spelling import ALL, Spelling, national_digits, spellings
 
 __all__ = [
     "ALL",
+    "ITSELF",
     "Number",
     "NumberRules",
     "Spelling",

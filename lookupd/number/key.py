@@ -52,6 +52,10 @@ class Tier(StrEnum):
     SUFFIX = "suffix"
 
 
+#: the tiers of those who have a number themselves
+ITSELF = frozenset({Tier.EXACT, Tier.EXTENSION})
+
+
 def question_keys(number: Number, *, with_suffix: bool = True) -> tuple[tuple[Tier, str], ...]:
     """The keys to look for, best tier first, the smallest block before the larger ones.
 
